@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# make                 siw.ko for the running kernel, in build/<KVER>/
+# make KVER=<release>  siw.ko for any kernel whose headers are installed
+# make help            every target
+
+KVER	?= $(shell uname -r)
+KDIR	?= /lib/modules/$(KVER)/build
+OUT	?= build/$(KVER)
+KVERS	= $(shell tests/vm/kvers)
+TOP	:= $(CURDIR)
+MODSRC	= Kbuild siw include
+
+# What users may hand through to the kernel's build: W= C= CF= V= SIW_DEBUG=
+SUBMAKE	= $(MAKE) --no-print-directory
+DEPS	= $(if $(SIW_NO_DEPS),,deps)
+
+.PHONY: default help module modules-all provider unit fuzz style check \
+	check-guest check-install demo bench interop shell install uninstall \
+	clean deps
+
+default: module
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## module        siw.ko for KVER (the default target)
+# Kbuild writes objects beside sources, so it is shown a tree of links.
+module:
+	@test -e $(KDIR)/Makefile || { \
+		echo "no kernel headers for $(KVER): install them, or choose another kernel with make KVER=<release>$(if $(KVERS), (here: $(KVERS)))" >&2; \
+		exit 1; }
+	@mkdir -p $(OUT)
+	@flock $(OUT)/.lock sh -e -c ' \
+		for i in $(MODSRC); do \
+			if [ -e $$i ]; then cp -rsfT $(TOP)/$$i $(OUT)/$$i; fi; \
+		done; \
+		find $(OUT) -xtype l -delete; \
+		$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(OUT)) modules'
+
+## modules-all   siw.ko for Debian 12's 6.1 and 6.12 kernels
+modules-all: $(DEPS)
+	@for v in $(KVERS); do \
+		$(SUBMAKE) module KVER=$$v || exit; \
+	done
+
+## provider      the libibverbs provider, in build/provider/
+provider: $(DEPS)
+	@$(SUBMAKE) -C rdma-provider
+
+## unit          unit tests of the protocol core, in user space
+unit: $(DEPS)
+	@$(SUBMAKE) -C tests/unit check
+
+## fuzz          fuzzers of the protocol core, FUZZ_TIME seconds each
+fuzz: $(DEPS)
+	@$(SUBMAKE) -C tests/fuzz fuzz
+
+## style         checkpatch, sparse, W=1, kernel-doc, function lengths
+style: $(DEPS)
+	@tests/style/style
+
+## check         everything that must be green: style, unit, fuzz, guests
+check: $(DEPS)
+	@tests/check
+
+## check-guest   only the suites that run in a guest
+check-guest: $(DEPS)
+	@tests/check --guest-only
+
+## check-install try "make install" and "make uninstall" in a guest
+check-install: $(DEPS)
+	@tests/vm/check-install
+
+## demo          rping and perftest between two hosts (HOSTS=2: two guests)
+demo: $(DEPS)
+	@tests/demo/demo $(if $(HOSTS),--hosts $(HOSTS))
+
+## bench         ours, mainline siw and TCP beside one another (QUICK=1)
+bench: $(DEPS)
+	@tests/bench/bench $(if $(QUICK),--quick)
+
+## interop       our module against mainline siw of both kernels
+interop: $(DEPS)
+	@tests/interop/interop
+
+## shell         an interactive shell in a guest (KVER=<release>)
+shell: $(DEPS)
+	@tests/vm/run --shell $(if $(filter command line,$(origin KVER)),--kver $(KVER))
+
+## install       install module (DKMS) and provider on this machine
+install:
+	@packaging/install
+
+## uninstall     undo install
+uninstall:
+	@packaging/uninstall
+
+## deps          install the Debian packages all this needs
+deps:
+	@tools/install-deps
+
+## clean         remove build/
+clean:
+	rm -rf build
