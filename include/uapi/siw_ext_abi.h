@@ -52,6 +52,9 @@
  * @SIW_FEAT_IGN_OVERRUN: create_cq accepts the core's flag
  *	IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN: a completion that finds the ring
  *	full is dropped without an event.
+ * @SIW_FEAT_IOVA: remote and local access to an MR uses the hca_va of its
+ *	registration. Without the bit the address is the buffer's, and a
+ *	provider refuses a registration where the two differ.
  */
 enum siw_features {
 	SIW_FEAT_EXT_QP = 1U << 0,
@@ -65,6 +68,7 @@ enum siw_features {
 	SIW_FEAT_NULL_MR = 1U << 8,
 	SIW_FEAT_DM = 1U << 9,
 	SIW_FEAT_IGN_OVERRUN = 1U << 10,
+	SIW_FEAT_IOVA = 1U << 11,
 };
 
 /* Index 0 is never a region, so that this value cannot collide with one */
@@ -90,7 +94,7 @@ enum siw_ext_opcode {
 };
 
 /*
- * Extended SQE: a head of 32 bytes, then SGEs, inline data or the operands of
+ * Extended SQE: a head of 32 bytes (the first 24 as in version 1), then SGEs, inline data or the operands of
  * an atomic or a bind. siw_uresp_create_qp_ext.sqe_stride is the distance of
  * two elements: a multiple of 64, so that a small request is one cache line
  * and never shares one. Hand-over by the flags word is as in version 1.
@@ -98,13 +102,13 @@ enum siw_ext_opcode {
  * flags       bits of enum siw_wqe_flags
  * num_sge     SGEs used; 0 with SIW_WQE_INLINE, atomics (one implied), bind
  * rkey        remote STag of Write, Read and atomics;
+ *             SEND_REMOTE_INV: STag the peer shall invalidate (as in v1);
  *             SIW_OP_EXT_BIND_MW: the STag the window gets: its 24 bit index
  *             names the window, the low 8 bits are the new key;
  *             SIW_OP_INVAL_STAG: the local STag
  * raddr       remote tagged offset; SIW_OP_EXT_BIND_MW: start of the window
  * imm_data    SEND_WITH_IMM, WRITE_WITH_IMM: as the application gave it
  *             (network order), to be passed through unchanged
- * inval_stag  SEND_REMOTE_INV: STag the peer shall invalidate
  * inline_len  with SIW_WQE_INLINE: number of bytes at sge[], at most
  *             siw_uresp_create_qp_ext.max_inline; allowed for all Sends and
  *             Writes
@@ -120,10 +124,7 @@ struct siw_sqe_ext {
 	__u8 opcode;
 	__u32 rkey;
 	__aligned_u64 raddr;
-	union {
-		__u32 imm_data;
-		__u32 inval_stag;
-	};
+	__u32 imm_data;
 	__u32 inline_len;
 	struct siw_sge sge[];
 };
@@ -315,7 +316,6 @@ SIW_EXT_LAYS_OUT(siw_sqe_ext, opcode, 11);
 SIW_EXT_LAYS_OUT(siw_sqe_ext, rkey, 12);
 SIW_EXT_LAYS_OUT(siw_sqe_ext, raddr, 16);
 SIW_EXT_LAYS_OUT(siw_sqe_ext, imm_data, 24);
-SIW_EXT_LAYS_OUT(siw_sqe_ext, inval_stag, 24);
 SIW_EXT_LAYS_OUT(siw_sqe_ext, inline_len, 28);
 SIW_EXT_LAYS_OUT(siw_sqe_ext, sge, 32);
 
