@@ -6,7 +6,7 @@
 #ifndef IWARP_DDP_H
 #define IWARP_DDP_H
 
-#include <linux/types.h>
+#include <iwarp/wire.h>
 
 /* DDP control octet, the first of every ULPDU */
 #define DDP_TAGGED		0x80
@@ -29,12 +29,11 @@ struct ddp_tagged_hdr {
 	__u8	ulp_ctrl;
 	__be32	stag;
 	__be64	to;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct ddp_tagged_hdr) == 14, "DDP tagged header");
-_Static_assert(__builtin_offsetof(struct ddp_tagged_hdr, stag) == 2,
-	       "DDP STag");
-_Static_assert(__builtin_offsetof(struct ddp_tagged_hdr, to) == 6, "DDP TO");
+static_assert(sizeof(struct ddp_tagged_hdr) == 14, "DDP tagged header");
+static_assert(offsetof(struct ddp_tagged_hdr, stag) == 2, "DDP STag");
+static_assert(offsetof(struct ddp_tagged_hdr, to) == 6, "DDP TO");
 
 /**
  * struct ddp_untagged_hdr - header of an untagged segment
@@ -52,16 +51,13 @@ struct ddp_untagged_hdr {
 	__be32	qn;
 	__be32	msn;
 	__be32	mo;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct ddp_untagged_hdr) == 18, "DDP untagged header");
-_Static_assert(__builtin_offsetof(struct ddp_untagged_hdr, ulp_word) == 2,
-	       "DDP RsvdULP");
-_Static_assert(__builtin_offsetof(struct ddp_untagged_hdr, qn) == 6, "DDP QN");
-_Static_assert(__builtin_offsetof(struct ddp_untagged_hdr, msn) == 10,
-	       "DDP MSN");
-_Static_assert(__builtin_offsetof(struct ddp_untagged_hdr, mo) == 14,
-	       "DDP MO");
+static_assert(sizeof(struct ddp_untagged_hdr) == 18, "DDP untagged header");
+static_assert(offsetof(struct ddp_untagged_hdr, ulp_word) == 2, "DDP RsvdULP");
+static_assert(offsetof(struct ddp_untagged_hdr, qn) == 6, "DDP QN");
+static_assert(offsetof(struct ddp_untagged_hdr, msn) == 10, "DDP MSN");
+static_assert(offsetof(struct ddp_untagged_hdr, mo) == 14, "DDP MO");
 
 #define DDP_TAGGED_LEN		((int)sizeof(struct ddp_tagged_hdr))
 #define DDP_UNTAGGED_LEN	((int)sizeof(struct ddp_untagged_hdr))

@@ -8,7 +8,7 @@
 #ifndef IWARP_MPA_H
 #define IWARP_MPA_H
 
-#include <linux/types.h>
+#include <iwarp/wire.h>
 
 #define MPA_KEY_LEN		16
 #define MPA_KEY_REQ		"MPA ID Req Frame"
@@ -37,15 +37,12 @@ struct mpa_startup {
 	__u8	flags;
 	__u8	rev;
 	__be16	pd_len;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct mpa_startup) == 20, "MPA startup frame");
-_Static_assert(__builtin_offsetof(struct mpa_startup, flags) == 16,
-	       "MPA flags");
-_Static_assert(__builtin_offsetof(struct mpa_startup, rev) == 17,
-	       "MPA revision");
-_Static_assert(__builtin_offsetof(struct mpa_startup, pd_len) == 18,
-	       "MPA PD_Length");
+static_assert(sizeof(struct mpa_startup) == 20, "MPA startup frame");
+static_assert(offsetof(struct mpa_startup, flags) == 16, "MPA flags");
+static_assert(offsetof(struct mpa_startup, rev) == 17, "MPA revision");
+static_assert(offsetof(struct mpa_startup, pd_len) == 18, "MPA PD_Length");
 
 #define MPA_STARTUP_LEN		((int)sizeof(struct mpa_startup))
 
@@ -65,11 +62,10 @@ _Static_assert(__builtin_offsetof(struct mpa_startup, pd_len) == 18,
 struct mpa_enhanced {
 	__be16	ird;
 	__be16	ord;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct mpa_enhanced) == 4, "MPA enhanced header");
-_Static_assert(__builtin_offsetof(struct mpa_enhanced, ord) == 2,
-	       "MPA enhanced ORD");
+static_assert(sizeof(struct mpa_enhanced) == 4, "MPA enhanced header");
+static_assert(offsetof(struct mpa_enhanced, ord) == 2, "MPA enhanced ORD");
 
 #define MPA_ENH_LEN		((int)sizeof(struct mpa_enhanced))
 #define MPA_ULP_PD_MAX		(MPA_PD_MAX - MPA_ENH_LEN)
@@ -101,10 +97,9 @@ _Static_assert(__builtin_offsetof(struct mpa_enhanced, ord) == 2,
 struct mpa_marker {
 	__be16	reserved;
 	__be16	fpduptr;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct mpa_marker) == MPA_MARKER_SIZE, "MPA marker");
-_Static_assert(__builtin_offsetof(struct mpa_marker, fpduptr) == 2,
-	       "MPA marker FPDUPTR");
+static_assert(sizeof(struct mpa_marker) == MPA_MARKER_SIZE, "MPA marker");
+static_assert(offsetof(struct mpa_marker, fpduptr) == 2, "MPA marker FPDUPTR");
 
 #endif /* IWARP_MPA_H */

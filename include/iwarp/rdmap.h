@@ -7,9 +7,9 @@
 #ifndef IWARP_RDMAP_H
 #define IWARP_RDMAP_H
 
-#include <linux/types.h>
 #include <iwarp/ddp.h>
 #include <iwarp/mpa.h>
+#include <iwarp/wire.h>
 
 /* RDMAP control octet, the second of every ULPDU */
 #define RDMAP_RV_MASK		0xc0
@@ -58,17 +58,16 @@ struct rdmap_read_hdr {
 	__be32	size;
 	__be32	src_stag;
 	__be64	src_to;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_read_hdr) == 28, "Read Request header");
-_Static_assert(__builtin_offsetof(struct rdmap_read_hdr, sink_to) == 4,
-	       "Read Request SinkTO");
-_Static_assert(__builtin_offsetof(struct rdmap_read_hdr, size) == 12,
-	       "Read Request size");
-_Static_assert(__builtin_offsetof(struct rdmap_read_hdr, src_stag) == 16,
-	       "Read Request SrcSTag");
-_Static_assert(__builtin_offsetof(struct rdmap_read_hdr, src_to) == 20,
-	       "Read Request SrcTO");
+static_assert(sizeof(struct rdmap_read_hdr) == 28, "Read Request header");
+static_assert(offsetof(struct rdmap_read_hdr, sink_to) == 4,
+	      "Read Request SinkTO");
+static_assert(offsetof(struct rdmap_read_hdr, size) == 12, "Read Request size");
+static_assert(offsetof(struct rdmap_read_hdr, src_stag) == 16,
+	      "Read Request SrcSTag");
+static_assert(offsetof(struct rdmap_read_hdr, src_to) == 20,
+	      "Read Request SrcTO");
 
 /**
  * struct rdmap_imm_hdr - Immediate Data (RFC 7306 6.2)
@@ -78,9 +77,9 @@ _Static_assert(__builtin_offsetof(struct rdmap_read_hdr, src_to) == 20,
 struct rdmap_imm_hdr {
 	__be32	data;
 	__be32	zero;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_imm_hdr) == 8, "Immediate Data");
+static_assert(sizeof(struct rdmap_imm_hdr) == 8, "Immediate Data");
 
 /* low four bits of the first word of an Atomic Request */
 #define RDMAP_AOP_MASK		0x0000000f
@@ -110,23 +109,22 @@ struct rdmap_atomic_hdr {
 	__be64	mask;
 	__be64	compare;
 	__be64	compare_mask;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_atomic_hdr) == 52, "Atomic Request");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, req_id) == 4,
-	       "Atomic Request identifier");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, stag) == 8,
-	       "Atomic Request STag");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, to) == 12,
-	       "Atomic Request TO");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, data) == 20,
-	       "Atomic Request data");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, mask) == 28,
-	       "Atomic Request mask");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, compare) == 36,
-	       "Atomic Request compare");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, compare_mask) == 44,
-	       "Atomic Request compare mask");
+static_assert(sizeof(struct rdmap_atomic_hdr) == 52, "Atomic Request");
+static_assert(offsetof(struct rdmap_atomic_hdr, req_id) == 4,
+	      "Atomic Request identifier");
+static_assert(offsetof(struct rdmap_atomic_hdr, stag) == 8,
+	      "Atomic Request STag");
+static_assert(offsetof(struct rdmap_atomic_hdr, to) == 12, "Atomic Request TO");
+static_assert(offsetof(struct rdmap_atomic_hdr, data) == 20,
+	      "Atomic Request data");
+static_assert(offsetof(struct rdmap_atomic_hdr, mask) == 28,
+	      "Atomic Request mask");
+static_assert(offsetof(struct rdmap_atomic_hdr, compare) == 36,
+	      "Atomic Request compare");
+static_assert(offsetof(struct rdmap_atomic_hdr, compare_mask) == 44,
+	      "Atomic Request compare mask");
 
 /**
  * struct rdmap_atomic_resp_hdr - Atomic Response header (RFC 7306 5.2.2)
@@ -136,11 +134,11 @@ _Static_assert(__builtin_offsetof(struct rdmap_atomic_hdr, compare_mask) == 44,
 struct rdmap_atomic_resp_hdr {
 	__be32	req_id;
 	__be64	value;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_atomic_resp_hdr) == 12, "Atomic Response");
-_Static_assert(__builtin_offsetof(struct rdmap_atomic_resp_hdr, value) == 4,
-	       "Atomic Response value");
+static_assert(sizeof(struct rdmap_atomic_resp_hdr) == 12, "Atomic Response");
+static_assert(offsetof(struct rdmap_atomic_resp_hdr, value) == 4,
+	      "Atomic Response value");
 
 /* first octet of a Terminate header */
 #define RDMAP_TERM_LAYER	0xf0
@@ -183,9 +181,9 @@ struct rdmap_term_hdr {
 	__u8	code;
 	__u8	hdrct;
 	__u8	reserved;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_term_hdr) == 4, "Terminate header");
+static_assert(sizeof(struct rdmap_term_hdr) == 4, "Terminate header");
 
 #define RDMAP_READ_LEN		((int)sizeof(struct rdmap_read_hdr))
 #define RDMAP_IMM_LEN		((int)sizeof(struct rdmap_imm_hdr))
@@ -206,7 +204,7 @@ _Static_assert(sizeof(struct rdmap_term_hdr) == 4, "Terminate header");
 struct rdmap_tagged_fpdu {
 	__be16			ulpdu_len;
 	struct ddp_tagged_hdr	ddp;
-} __attribute__((packed));
+} __packed;
 
 /**
  * struct rdmap_untagged_fpdu - what precedes the payload of an untagged FPDU
@@ -216,10 +214,10 @@ struct rdmap_tagged_fpdu {
 struct rdmap_untagged_fpdu {
 	__be16			ulpdu_len;
 	struct ddp_untagged_hdr	ddp;
-} __attribute__((packed));
+} __packed;
 
-_Static_assert(sizeof(struct rdmap_tagged_fpdu) == 16, "tagged FPDU");
-_Static_assert(sizeof(struct rdmap_untagged_fpdu) == 20, "untagged FPDU");
+static_assert(sizeof(struct rdmap_tagged_fpdu) == 16, "tagged FPDU");
+static_assert(sizeof(struct rdmap_untagged_fpdu) == 20, "untagged FPDU");
 
 #define RDMAP_TAGGED_FPDU_LEN	((int)sizeof(struct rdmap_tagged_fpdu))
 #define RDMAP_UNTAGGED_FPDU_LEN	((int)sizeof(struct rdmap_untagged_fpdu))

@@ -66,25 +66,7 @@ static inline u8 ddp_hdr_len(u8 ctrl)
  *
  * Context: any.
  */
-static inline void ddp_decode(const void *hdr, struct ddp_seg *seg)
-{
-	const struct ddp_tagged_hdr *t = hdr;
-	const struct ddp_untagged_hdr *u = hdr;
-
-	seg->tagged = t->ddp_ctrl & DDP_TAGGED;
-	seg->last = t->ddp_ctrl & DDP_LAST;
-	if (seg->tagged) {
-		seg->hdr_len = DDP_TAGGED_LEN;
-		seg->stag = be32_to_cpu(t->stag);
-		seg->to = be64_to_cpu(t->to);
-	} else {
-		seg->hdr_len = DDP_UNTAGGED_LEN;
-		seg->ulp_word = be32_to_cpu(u->ulp_word);
-		seg->qn = be32_to_cpu(u->qn);
-		seg->msn = be32_to_cpu(u->msn);
-		seg->mo = be32_to_cpu(u->mo);
-	}
-}
+void ddp_decode(const void *hdr, struct ddp_seg *seg);
 
 /**
  * ddp_put_tagged() - write a tagged header
@@ -175,15 +157,6 @@ static inline u32 ddp_next_payload(u32 msg_len, u32 done, u32 mulpdu,
  * Context: any.
  * Return: IW_OK, IW_ERR_TAG_WRAP or IW_ERR_TAG_BOUNDS, in this order.
  */
-static inline enum iw_err ddp_range_err(u64 to, u32 len, u64 base, u64 size)
-{
-	u64 off = to - base;
-
-	if (unlikely(to + len < to && to + len != 0))
-		return IW_ERR_TAG_WRAP;
-	if (unlikely(to < base || off > size || len > size - off))
-		return IW_ERR_TAG_BOUNDS;
-	return IW_OK;
-}
+enum iw_err ddp_range_err(u64 to, u32 len, u64 base, u64 size);
 
 #endif /* SIW_PROTO_DDP_H */

@@ -8,7 +8,7 @@
 
 #include "port.h"
 
-/**
+/*
  * enum iw_err - protocol faults
  *
  * Several values share one Terminate code: counters and traces keep apart

@@ -155,8 +155,8 @@ struct mpa_config {
  * @hold: nothing may be sent before a first valid FPDU came in (a Responder,
  *	RFC 5044 7.1.2 rule 4)
  * @p2p: peer-to-peer model: an RTR message opens the stream
- * @rtr: Initiator: the one enum mpa_rtr to send first. Responder: mask of the
- *	types to expect
+ * @rtr: the one enum mpa_rtr that opens the stream, 0 without @p2p. The
+ *	Initiator sends an RTR Read even if @ord is 0
  * @ird: Reads and atomics we accept at a time
  * @ord: Reads and atomics we may have outstanding
  * @peer_ird: as in the peer's frame, for the ULP; 0 if not enhanced
@@ -395,7 +395,7 @@ u32 mpa_seal(void *fpdu, bool crc_on);
 /**
  * mpa_marker_gap() - distance to the next marker
  * @pos: octets sent in this direction since SeqStart, markers included,
- *	modulo 2^32
+ *	modulo 2^32; a multiple of four between FPDUs
  *
  * Context: any.
  * Return: octets of FPDU before the next marker, 0 to 508; 0 if it is due now.

@@ -10,7 +10,7 @@
 
 #ifdef __KERNEL__
 
-#include <linux/build_bug.h>
+#include <linux/bits.h>
 #include <linux/crc32c.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -21,21 +21,19 @@
 
 #else /* user space */
 
-#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/types.h>
+#include <iwarp/wire.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
 
 #define cpu_to_be16(x)	((__be16)htobe16(x))
 #define cpu_to_be32(x)	((__be32)htobe32(x))
@@ -49,10 +47,11 @@ typedef uint64_t u64;
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define min_t(t, a, b)	((t)(a) < (t)(b) ? (t)(a) : (t)(b))
-#define max_t(t, a, b)	((t)(a) > (t)(b) ? (t)(a) : (t)(b))
+#define BIT(n)		(1ul << (n))
+#define min_t(t, a, b)	({ t a_ = (a), b_ = (b); a_ < b_ ? a_ : b_; })
+#define max_t(t, a, b)	({ t a_ = (a), b_ = (b); a_ > b_ ? a_ : b_; })
 #define scnprintf	port_scnprintf
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define __printf(a, b)	IWARP_ATTRIBUTE(format(printf, a, b))
 
 /* Like the kernel's: the octets really written, without the final zero. */
 static inline __printf(3, 4)

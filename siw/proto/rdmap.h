@@ -69,8 +69,8 @@ static inline const struct rdmap_op *rdmap_op(u8 opcode)
 
 /* Sets of opcodes a stream accepts. */
 #define RDMAP_OPS_5040		0x00ff
-#define RDMAP_OPS_IMM		(1 << RDMAP_IMM | 1 << RDMAP_IMM_SE)
-#define RDMAP_OPS_ATOMIC	(1 << RDMAP_ATOMIC_REQ | 1 << RDMAP_ATOMIC_RESP)
+#define RDMAP_OPS_IMM		(BIT(RDMAP_IMM) | BIT(RDMAP_IMM_SE))
+#define RDMAP_OPS_ATOMIC	(BIT(RDMAP_ATOMIC_REQ) | BIT(RDMAP_ATOMIC_RESP))
 #define RDMAP_OPS_ALL		(RDMAP_OPS_5040 | RDMAP_OPS_IMM | \
 				 RDMAP_OPS_ATOMIC)
 
@@ -104,6 +104,7 @@ enum iw_err rdmap_decode(const void *ulpdu, u16 ulpdu_len, u16 ops,
  * @ulp_word: its RsvdULP word
  * @opcode: its opcode
  * @open: a QN 0 message is in progress
+ * @terminated: a Terminate has been accepted
  * @tag: tagged messages in progress, [0] RDMA Write, [1] Read Response
  *
  * Owned by the receive path of a stream, which serialises access.
@@ -117,6 +118,7 @@ struct rdmap_rx {
 	u16	ops;
 	u8	opcode;
 	bool	open;
+	bool	terminated;
 	u32	msn[RDMAP_QNS];
 	u32	mo;
 	u32	ulp_word;
@@ -233,6 +235,15 @@ struct rdmap_atomic_resp {
  * Context: any.
  */
 void rdmap_get_read_req(const void *hdr, struct rdmap_read_req *r);
+
+/**
+ * rdmap_read_advance() - account for octets of a Read already answered
+ * @r: request
+ * @done: octets sent in responses, at most @r->size
+ *
+ * Context: any.
+ */
+void rdmap_read_advance(struct rdmap_read_req *r, u32 done);
 
 /**
  * rdmap_get_atomic_req() - read an Atomic Request header

@@ -60,15 +60,6 @@ void term_quote_read(struct term_quote *q, u32 msn,
 void term_quote_atomic(struct term_quote *q, u32 msn);
 
 /**
- * rdmap_read_advance() - account for octets of a Read already answered
- * @r: request
- * @done: octets sent in responses, at most @r->size
- *
- * Context: any.
- */
-void rdmap_read_advance(struct rdmap_read_req *r, u32 done);
-
-/**
  * term_encode() - write a Terminate header
  * @buf: RDMAP_TERM_MAX octets
  * @err: fault to report
