@@ -1,0 +1,432 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# Shell part of the siw kselftests. Source it, call "begin", run cases with
+# "t NAME COMMAND..." and end with "finish".
+#
+#	+------------ h1 -----------+        +------------ h2 -----------+
+#	| siw1 on eth1              |  veth  |              siw2 on eth2 |
+#	| 10.0.0.1/24  fd00::1/64   +--------+   10.0.0.2/24  fd00::2/64 |
+#	+---------------------------+        +---------------------------+
+#
+# Environment: SIW_KO (module file; empty: modprobe siw) and SIW_PROVIDER
+# ("stock", or a path for RDMAV_DRIVERS).
+
+set -eu
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+suite=$(basename "$0" .sh)
+SIW_KO=${SIW_KO:-}
+SIW_PROVIDER=${SIW_PROVIDER:-stock}
+export SIW_PROVIDER
+if [ "$SIW_PROVIDER" != stock ]; then
+	export RDMAV_DRIVERS=$SIW_PROVIDER
+fi
+KREL=$(uname -r)
+
+kt_n=0
+kt_pass=0
+kt_fail=0
+kt_skip=0
+finished=
+work=$(mktemp -d "/tmp/ksft-$suite.XXXXXX")
+mark="ksft-$suite-$$-$(date +%s)"
+
+# ------------------------------------------------------------------ KTAP
+
+result()	# STATUS NAME [REASON]
+{
+	kt_n=$((kt_n + 1))
+	case $1 in
+	0)
+		kt_pass=$((kt_pass + 1))
+		echo "ok $kt_n $2"
+		;;
+	4)
+		kt_skip=$((kt_skip + 1))
+		echo "ok $kt_n $2 # SKIP ${3:-}"
+		;;
+	*)
+		kt_fail=$((kt_fail + 1))
+		echo "not ok $kt_n $2"
+		;;
+	esac
+}
+
+# Say why and leave the case, as skipped or as failed.
+skip()
+{
+	echo "$*" > "$work/reason"
+	exit 4
+}
+
+fail()
+{
+	echo "FAILED: $*"
+	exit 1
+}
+
+# One case: a function or command in a subshell with errexit on. What it
+# printed is shown if it failed, or with VERBOSE=1.
+t()	# NAME COMMAND...
+{
+	local name=$1 rc=0 pid began
+	shift
+
+	began=$(date +%s%N)
+	rm -f "$work/reason"
+	(
+		set -eu
+		"$@"
+	) < /dev/null > "$work/case" 2>&1 &
+	pid=$!
+	wait $pid || rc=$?
+	if [ "${VERBOSE:-0}" = 1 ] || { [ $rc -ne 0 ] && [ $rc -ne 4 ]; }; then
+		tail -n 60 "$work/case" | sed 's/^/# /'
+		[ $rc -eq 0 ] || echo "# exit status $rc"
+	fi
+	echo "# $name: $((($(date +%s%N) - began) / 1000000)) ms"
+	result $rc "$name" "$(cat "$work/reason" 2>/dev/null || true)"
+}
+
+# A program that prints KTAP itself: its cases become cases of this script.
+prog()	# PREFIX COMMAND...
+{
+	local prefix=$1 line name rc=0 ended=
+	shift
+
+	echo "# + $*"
+	while IFS= read -r line; do
+		name=${line#*ok }
+		name=${name#* }
+		case $line in
+		"ok "*"# SKIP "*)
+			result 4 "$prefix${name%% #*}" "${line##*# SKIP }"
+			;;
+		"ok "*) result 0 "$prefix$name" ;;
+		"not ok "*) result 1 "$prefix$name" ;;
+		"1.."*) ended=1 ;;
+		"TAP version"* | "# Totals"*) ;;
+		"KSFT-EXIT "*) rc=${line#* } ;;
+		"#"*) echo "$line" ;;
+		*) echo "# $line" ;;
+		esac
+	done < <("$@" 2>&1 || echo "KSFT-EXIT $?")
+	if [ -z "$ended" ]; then
+		result 1 "${prefix}runs to its end"
+	elif [ "$rc" -gt 4 ]; then
+		result 1 "${prefix}exits in order ($rc)"
+	fi
+}
+
+# ------------------------------------------------------------------ commands
+
+run()
+{
+	echo "+ $*"
+	"$@"
+}
+
+# Must fail; prints how.
+refused()
+{
+	local rc=0
+
+	echo "+ ! $*"
+	"$@" || rc=$?
+	[ $rc -ne 0 ] || fail "not refused: $*"
+}
+
+h1()
+{
+	ip netns exec h1 "$@"
+}
+
+h2()
+{
+	ip netns exec h2 "$@"
+}
+
+now_ms()
+{
+	echo $(($(date +%s%N) / 1000000))
+}
+
+# Poll a condition, a command that prints nothing of interest.
+until_ok()	# SECONDS COMMAND...
+{
+	local end=$(($(now_ms) + $1 * 1000))
+	shift
+
+	until "$@" > /dev/null 2>&1; do
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+have()
+{
+	command -v "$1" > /dev/null || skip "no $1"
+}
+
+# Wait till something listens on a TCP port of a namespace. The listener may
+# belong to rdma_cm, whose ports show only as sockets of the kernel.
+listening()	# NETNS PORT
+{
+	local hex
+
+	hex=$(printf ':%04X' "$2")
+	ip netns exec "$1" cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+		awk -v p="$hex" '$4 == "0A" && substr($2, length($2) - 4) == p {
+			f = 1 } END { exit !f }'
+}
+
+wait_listen()
+{
+	until_ok 10 listening "$1" "$2" || fail "nobody listens on port $2"
+}
+
+# ------------------------------------------------------------------ module
+
+module_loaded()
+{
+	[ -d /sys/module/siw ]
+}
+
+load()
+{
+	local m
+
+	modprobe -a ib_uverbs rdma_ucm
+	if [ -n "$SIW_KO" ]; then
+		for m in $(modinfo -F depends "$SIW_KO" | tr , ' '); do
+			modprobe "$m"
+		done
+		insmod "$SIW_KO" "$@"
+	else
+		modprobe siw "$@"
+	fi
+}
+
+unload()
+{
+	! module_loaded || rmmod siw
+}
+
+no_links()
+{
+	local dev
+
+	for dev in $(rdma -j link show 2>/dev/null |
+		     grep -o '"ifname":"[^"]*"' | cut -d'"' -f4 | sort -u); do
+		rdma link del "$dev" 2>/dev/null || true
+	done
+}
+
+# ------------------------------------------------------------------ topology
+
+# The first packets of a new link may be lost: ask until h1 answers h2.
+neighbour()	# ADDRESS
+{
+	ip -n h2 neigh show "$1" | grep -q lladdr && return
+	h2 bash -c "echo > /dev/udp/$1/9" || true
+	sleep 0.1
+	ip -n h2 neigh show "$1" | grep -q lladdr
+}
+
+veth_pair()	# MTU
+{
+	ip netns add h1
+	ip netns add h2
+	ip link add eth1 netns h1 mtu "$1" type veth peer name eth2 netns h2 \
+		mtu "$1"
+	ip -n h1 addr add 10.0.0.1/24 dev eth1
+	ip -n h2 addr add 10.0.0.2/24 dev eth2
+	ip -n h1 addr add fd00::1/64 dev eth1 nodad
+	ip -n h2 addr add fd00::2/64 dev eth2 nodad
+	ip -n h1 link set lo up
+	ip -n h2 link set lo up
+	ip -n h1 link set eth1 up
+	ip -n h2 link set eth2 up
+	until_ok 10 neighbour 10.0.0.1 || fail "no link between h1 and h2"
+	until_ok 10 neighbour fd00::1 || fail "no link between h1 and h2"
+}
+
+rdma_pair()
+{
+	h1 rdma link add siw1 type siw netdev eth1
+	h2 rdma link add siw2 type siw netdev eth2
+}
+
+# Two hosts with a device each.
+topology()	# [MTU]
+{
+	veth_pair "${1:-1500}"
+	rdma_pair
+}
+
+dissolve()
+{
+	local ns
+
+	no_links
+	for ns in h1 h2 h3; do
+		[ ! -e "/run/netns/$ns" ] || ip netns del "$ns"
+	done
+}
+
+mtu()
+{
+	ip -n h1 link set eth1 mtu "$1"
+	ip -n h2 link set eth2 mtu "$1"
+}
+
+# ------------------------------------------------------------------ oracle
+
+# Lines of a device's resource summary that still count something.
+resources()
+{
+	rdma resource show | sed 's/^[0-9]*: //' | while read -r dev rest; do
+		# shellcheck disable=SC2086
+		set -- $rest
+		while [ $# -gt 1 ]; do
+			[ "$2" = 0 ] || echo "$dev $1 $2"
+			shift 2
+		done
+	done
+}
+
+no_resources()
+{
+	[ -z "$(resources)" ]
+}
+
+# Complaints since the start of this suite, without what the RDMA core and
+# the module loader say on any system.
+complaints()
+{
+	dmesg -r | sed -n "/$mark/,\$p" | sed -n 's/^<[0-4]>//p' | grep -Ev \
+		-e 'loading out-of-tree module taints' \
+		-e 'module verification failed' \
+		-e 'iwpm_register_pid: Unable to send a nlmsg' \
+		-e 'netdev speed is unknown, defaulting to' \
+		-e "$mark" || true
+	dmesg | sed -n "/$mark/,\$p" | grep -E \
+		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
+}
+
+leak_resources()
+{
+	until_ok 5 no_resources || {
+		resources
+		rdma resource show qp
+		rdma resource show cm_id
+		fail "resources are left"
+	}
+}
+
+leak_module()
+{
+	module_loaded || return 0
+	no_links
+	until_ok 3 grep -qx 0 /sys/module/siw/refcnt ||
+		fail "refcount is $(cat /sys/module/siw/refcnt)"
+	run rmmod siw
+	! module_loaded
+}
+
+leak_dmesg()
+{
+	local text
+
+	text=$(complaints)
+	[ -z "$text" ] || {
+		echo "$text"
+		fail "the kernel complained"
+	}
+}
+
+leak_oracle()
+{
+	t "no resource is left" leak_resources
+	t "the module unloads" leak_module
+	t "the kernel did not complain" leak_dmesg
+}
+
+# ------------------------------------------------------------------ frame
+
+# Kill what this script started and no longer waits for.
+reap()
+{
+	local pid
+
+	for pid in $(jobs -p); do
+		kill -9 "$pid" 2>/dev/null || true
+	done
+	wait 2>/dev/null || true
+}
+
+cleanup()
+{
+	local rc=$?
+
+	trap - EXIT
+	[ -n "$finished" ] || echo "Bail out! status $rc"
+	reap
+	if module_loaded; then
+		dissolve
+		rmmod siw 2>/dev/null || true
+	else
+		dissolve 2>/dev/null || true
+	fi
+	rm -rf "$work"
+	exit $rc
+}
+
+begin()
+{
+	echo "TAP version 13"
+	if [ "$(id -u)" != 0 ]; then
+		echo "1..0 # SKIP must be root"
+		exit 4
+	fi
+	if ! command -v rdma > /dev/null || ! command -v ip > /dev/null; then
+		echo "1..0 # SKIP no iproute2"
+		exit 4
+	fi
+	trap cleanup EXIT
+	trap 'exit 1' INT TERM HUP
+	echo "$mark" > /dev/kmsg
+	if module_loaded; then
+		no_links
+		rmmod siw
+	fi
+	if ! load; then
+		echo "not ok 1 the module loads"
+		echo "1..1"
+		exit 1
+	fi
+	echo "# kernel $KREL, provider $SIW_PROVIDER, module ${SIW_KO:-siw}"
+}
+
+finish()
+{
+	finished=1
+	reap
+	leak_oracle
+	echo "1..$kt_n"
+	echo "# Totals: pass:$kt_pass fail:$kt_fail skip:$kt_skip"
+	[ $kt_fail -eq 0 ] || exit 1
+	[ $kt_pass -gt 0 ] || exit 4
+	exit 0
+}
+
+# Name of a program built here or beside this file.
+bin()
+{
+	if [ -x "$here/$1" ]; then
+		echo "$here/$1"
+	else
+		echo "${KSFT_BIN:-$here}/$1"
+	fi
+}
