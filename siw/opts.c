@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Settings as words: one parser and one printer for each, shared by module
+ * parameters and the attributes of a device.
+ */
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+#include "device.h"
+#include "opts.h"
+
+static struct siw_dev_opts siw_opts_new = {
+	.crc = SIW_CRC_ON,
+	.rtr = SIW_RTR_WRITE,
+	.p2p = true,
+	.mpa_rev = 2,
+};
+
+static const char * const siw_crc_words[] = {
+	[SIW_CRC_ON] = "on",
+	[SIW_CRC_OFF] = "off",
+};
+
+static const char * const siw_rtr_words[] = {
+	[SIW_RTR_WRITE] = "write",
+	[SIW_RTR_READ] = "read",
+	[SIW_RTR_SEND] = "send",
+};
+
+static int siw_crc_set(struct siw_dev_opts *opts, const char *val)
+{
+	bool on;
+	int err;
+
+	/* takes on/off, y/n, 1/0 */
+	err = kstrtobool(val, &on);
+	if (!err)
+		WRITE_ONCE(opts->crc, on ? SIW_CRC_ON : SIW_CRC_OFF);
+	return err;
+}
+
+static int siw_crc_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", siw_crc_words[READ_ONCE(opts->crc)]);
+}
+
+static int siw_markers_set(struct siw_dev_opts *opts, const char *val)
+{
+	return kstrtobool(val, &opts->markers);
+}
+
+static int siw_markers_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", READ_ONCE(opts->markers) ? "on" : "off");
+}
+
+static int siw_p2p_set(struct siw_dev_opts *opts, const char *val)
+{
+	return kstrtobool(val, &opts->p2p);
+}
+
+static int siw_p2p_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", READ_ONCE(opts->p2p) ? "on" : "off");
+}
+
+static int siw_rtr_set(struct siw_dev_opts *opts, const char *val)
+{
+	int i = sysfs_match_string(siw_rtr_words, val);
+
+	if (i < 0)
+		return i;
+	WRITE_ONCE(opts->rtr, i);
+	return 0;
+}
+
+static int siw_rtr_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", siw_rtr_words[READ_ONCE(opts->rtr)]);
+}
+
+static int siw_mpa_rev_set(struct siw_dev_opts *opts, const char *val)
+{
+	u8 rev;
+	int err;
+
+	err = kstrtou8(val, 10, &rev);
+	if (err)
+		return err;
+	if (rev != 1 && rev != 2)
+		return -EINVAL;
+	WRITE_ONCE(opts->mpa_rev, rev);
+	return 0;
+}
+
+static int siw_mpa_rev_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->mpa_rev));
+}
+
+/*
+ * One setting: a module parameter for new devices and an attribute of each
+ * device. Both come as NUL-terminated text, perhaps with a newline.
+ */
+#define SIW_OPT(_name)							\
+static int siw_param_set_##_name(const char *val,			\
+				 const struct kernel_param *kp)		\
+{									\
+	return siw_##_name##_set(kp->arg, val);				\
+}									\
+									\
+static int siw_param_get_##_name(char *buf,				\
+				 const struct kernel_param *kp)		\
+{									\
+	return siw_##_name##_get(kp->arg, buf);				\
+}									\
+									\
+static const struct kernel_param_ops siw_param_ops_##_name = {		\
+	.set = siw_param_set_##_name,					\
+	.get = siw_param_get_##_name,					\
+};									\
+									\
+static ssize_t _name##_show(struct device *dev,				\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	struct siw_device *sdev =					\
+		rdma_device_to_drv_device(dev, struct siw_device, base);\
+									\
+	return siw_##_name##_get(&sdev->opts, buf);			\
+}									\
+									\
+static ssize_t _name##_store(struct device *dev,			\
+			     struct device_attribute *attr,		\
+			     const char *buf, size_t len)		\
+{									\
+	struct siw_device *sdev =					\
+		rdma_device_to_drv_device(dev, struct siw_device, base);\
+	int err;							\
+									\
+	err = siw_##_name##_set(&sdev->opts, buf);			\
+	return err ? err : len;						\
+}
+
+SIW_OPT(crc)
+module_param_cb(crc, &siw_param_ops_crc, &siw_opts_new, 0644);
+MODULE_PARM_DESC(crc, "CRC: on (default), or off where the peer agrees");
+static DEVICE_ATTR_RW(crc);
+
+SIW_OPT(markers)
+module_param_cb(markers, &siw_param_ops_markers, &siw_opts_new, 0644);
+MODULE_PARM_DESC(markers, "ask the peer for MPA markers (default: off)");
+static DEVICE_ATTR_RW(markers);
+
+SIW_OPT(p2p)
+module_param_cb(p2p, &siw_param_ops_p2p, &siw_opts_new, 0644);
+MODULE_PARM_DESC(p2p, "offer peer-to-peer startup when connecting (default: on)");
+static DEVICE_ATTR_RW(p2p);
+
+SIW_OPT(rtr)
+module_param_cb(rtr, &siw_param_ops_rtr, &siw_opts_new, 0644);
+MODULE_PARM_DESC(rtr, "ready-to-receive message preferred: write (default), read, send");
+static DEVICE_ATTR_RW(rtr);
+
+SIW_OPT(mpa_rev)
+module_param_cb(mpa_rev, &siw_param_ops_mpa_rev, &siw_opts_new, 0644);
+MODULE_PARM_DESC(mpa_rev, "highest MPA revision to speak: 1 or 2 (default)");
+static DEVICE_ATTR_RW(mpa_rev);
+
+static struct attribute *siw_opts_attrs[] = {
+	&dev_attr_crc.attr,
+	&dev_attr_markers.attr,
+	&dev_attr_p2p.attr,
+	&dev_attr_rtr.attr,
+	&dev_attr_mpa_rev.attr,
+	NULL
+};
+
+const struct attribute_group siw_opts_group = {
+	.name = "siw",
+	.attrs = siw_opts_attrs,
+};
+
+/**
+ * siw_opts_default() - settings for a device that is being created
+ * @opts: filled in from the module parameters
+ *
+ * Context: process.
+ */
+void siw_opts_default(struct siw_dev_opts *opts)
+{
+	opts->crc = READ_ONCE(siw_opts_new.crc);
+	opts->rtr = READ_ONCE(siw_opts_new.rtr);
+	opts->markers = READ_ONCE(siw_opts_new.markers);
+	opts->p2p = READ_ONCE(siw_opts_new.p2p);
+	opts->mpa_rev = READ_ONCE(siw_opts_new.mpa_rev);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Settings: module parameters give a new device its settings, attributes in
+ * /sys/class/infiniband/<dev>/siw/ change those of one device.
+ */
+#ifndef _SIW_OPTS_H
+#define _SIW_OPTS_H
+
+#include <linux/types.h>
+
+struct attribute_group;
+
+/* MPA CRC policy of a device. */
+enum siw_crc_mode {
+	SIW_CRC_ON,		/* ask for CRC: always used (RFC 5044 default) */
+	SIW_CRC_OFF,		/* do not ask: off where the peer agrees */
+};
+
+/* What an RTR message of ours is made of, in order of preference. */
+enum siw_rtr_pref {
+	SIW_RTR_WRITE,
+	SIW_RTR_READ,
+	SIW_RTR_SEND,
+};
+
+/**
+ * struct siw_dev_opts - settings of one device
+ * @crc: CRC policy
+ * @rtr: RTR type preferred as initiator
+ * @markers: ask the peer for MPA markers
+ * @p2p: offer the peer-to-peer model (MPA v2) as initiator
+ * @mpa_rev: highest MPA revision spoken, 1 or 2
+ *
+ * Copied from the module parameters when the device is created. Each is a
+ * word of its own that may change at any time and is read once per
+ * connection.
+ */
+struct siw_dev_opts {
+	enum siw_crc_mode crc;
+	enum siw_rtr_pref rtr;
+	bool markers;
+	bool p2p;
+	u8 mpa_rev;
+};
+
+extern const struct attribute_group siw_opts_group;
+
+void siw_opts_default(struct siw_dev_opts *opts);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Details for `rdma resource show ... -dd`.
+ */
+#include <linux/netlink.h>
+#include <rdma/rdma_netlink.h>
+#include <rdma/restrack.h>
+#include <uapi/rdma/rdma_netlink.h>
+#include "cq.h"
+#include "llp.h"
+#include "mr.h"
+#include "qp.h"
+#include "restrack.h"
+#include "srq.h"
+
+/* Longest "[v6 address%scope]:port" */
+#define SIW_ADDR_LEN	72
+
+static struct nlattr *siw_res_begin(struct sk_buff *msg)
+{
+	return nla_nest_start(msg, RDMA_NLDEV_ATTR_DRIVER);
+}
+
+/* Ends the list of details, or takes it back where one found no room. */
+static int siw_res_end(struct sk_buff *msg, struct nlattr *nest, int err)
+{
+	if (err) {
+		nla_nest_cancel(msg, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int siw_put_addr(struct sk_buff *msg, const char *name,
+			const struct sockaddr_storage *addr)
+{
+	char buf[SIW_ADDR_LEN];
+
+	scnprintf(buf, sizeof(buf), "%pISpc", addr);
+	return rdma_nl_put_driver_string(msg, name, buf);
+}
+
+static int siw_put_conn(struct sk_buff *msg, struct siw_qp *qp)
+{
+	struct sockaddr_storage addr;
+
+	siw_llp_local_addr(qp->llp, &addr);
+	if (siw_put_addr(msg, "local", &addr))
+		return -EMSGSIZE;
+	siw_llp_remote_addr(qp->llp, &addr);
+	if (siw_put_addr(msg, "peer", &addr) ||
+	    rdma_nl_put_driver_u32(msg, "crc", qp->conn.crc) ||
+	    rdma_nl_put_driver_u32(msg, "tx_markers", qp->conn.tx_markers) ||
+	    rdma_nl_put_driver_u32(msg, "rx_markers", qp->conn.rx_markers) ||
+	    rdma_nl_put_driver_u32(msg, "ird", qp->conn.ird) ||
+	    rdma_nl_put_driver_u32(msg, "ord", qp->conn.ord) ||
+	    rdma_nl_put_driver_u32(msg, "emss", siw_llp_emss(qp->llp)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * siw_fill_res_qp() - verbs entry point: the connection of a QP
+ * @msg: netlink message under construction
+ * @base: queue pair
+ *
+ * Context: process.
+ * Return: 0 or -EMSGSIZE.
+ */
+int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
+{
+	struct siw_qp *qp = to_siw_qp(base);
+	struct nlattr *nest = siw_res_begin(msg);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = rdma_nl_put_driver_u32(msg, "sq_size", qp->sq_size) ||
+	      rdma_nl_put_driver_u32(msg, "rq_size", qp->rq_size) ||
+	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error));
+	if (!err && qp->term_rcvd)
+		err = rdma_nl_put_driver_u32_hex(msg, "terminate",
+						 qp->term_rcvd);
+	mutex_lock(&qp->mutex);
+	if (!err && qp->llp)
+		err = siw_put_conn(msg, qp);
+	mutex_unlock(&qp->mutex);
+	return siw_res_end(msg, nest, err);
+}
+
+/**
+ * siw_fill_res_cq() - verbs entry point: fill level of a CQ
+ * @msg: netlink message under construction
+ * @base: completion queue
+ *
+ * Context: process.
+ * Return: 0 or -EMSGSIZE.
+ */
+int siw_fill_res_cq(struct sk_buff *msg, struct ib_cq *base)
+{
+	struct siw_cq *cq = to_siw_cq(base);
+	struct nlattr *nest = siw_res_begin(msg);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = rdma_nl_put_driver_u32(msg, "size", cq->size) ||
+	      rdma_nl_put_driver_u32(msg, "put", READ_ONCE(cq->put)) ||
+	      rdma_nl_put_driver_u32(msg, "overrun", READ_ONCE(cq->overrun));
+	return siw_res_end(msg, nest, err);
+}
+
+/**
+ * siw_fill_res_mr() - verbs entry point: what an MR's STag allows
+ * @msg: netlink message under construction
+ * @base: memory region
+ *
+ * Context: process.
+ * Return: 0 or -EMSGSIZE.
+ */
+int siw_fill_res_mr(struct sk_buff *msg, struct ib_mr *base)
+{
+	struct siw_mem *mem = to_siw_mr(base)->mem;
+	struct nlattr *nest = siw_res_begin(msg);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = rdma_nl_put_driver_u32_hex(msg, "stag", READ_ONCE(mem->stag)) ||
+	      rdma_nl_put_driver_u32_hex(msg, "access",
+					 READ_ONCE(mem->access)) ||
+	      rdma_nl_put_driver_u32(msg, "valid", READ_ONCE(mem->valid)) ||
+	      rdma_nl_put_driver_u64_hex(msg, "va", READ_ONCE(mem->va)) ||
+	      rdma_nl_put_driver_u32(msg, "pages", READ_ONCE(mem->num_pages));
+	return siw_res_end(msg, nest, err);
+}
+
+/**
+ * siw_fill_res_srq() - verbs entry point: state of an SRQ
+ * @msg: netlink message under construction
+ * @base: shared receive queue
+ *
+ * Context: process.
+ * Return: 0 or -EMSGSIZE.
+ */
+int siw_fill_res_srq(struct sk_buff *msg, struct ib_srq *base)
+{
+	struct siw_srq *srq = to_siw_srq(base);
+	struct nlattr *nest = siw_res_begin(msg);
+	int err;
+
+	if (!nest)
+		return -EMSGSIZE;
+	err = rdma_nl_put_driver_u32(msg, "size", srq->size) ||
+	      rdma_nl_put_driver_u32(msg, "taken", READ_ONCE(srq->get)) ||
+	      rdma_nl_put_driver_u32(msg, "limit", READ_ONCE(srq->limit));
+	return siw_res_end(msg, nest, err);
+}

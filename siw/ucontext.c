@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * User contexts, and how a process gets at the rings of its queues.
+ */
+#include <linux/completion.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <rdma/siw-abi.h>
+#include <rdma/uverbs_ioctl.h>
+#include "device.h"
+#include "ucontext.h"
+
+/* Page offset that user space takes for "no ring" */
+#define SIW_NO_RING_PGOFF	(SIW_INVAL_UOBJ_KEY >> PAGE_SHIFT)
+
+/**
+ * struct siw_ring - what a mmap key names
+ * @entry: in the core's table of keys
+ * @ring: vmalloc_user() memory
+ * @unused: nobody is in the middle of mapping @ring any more
+ */
+struct siw_ring {
+	struct rdma_user_mmap_entry entry;
+	void *ring;
+	struct completion unused;
+};
+
+static struct siw_ring *to_siw_ring(struct rdma_user_mmap_entry *entry)
+{
+	return container_of(entry, struct siw_ring, entry);
+}
+
+/* Gives the ring a key, but never the one that means "no ring". */
+static int siw_ring_insert(struct ib_ucontext *ctx, struct siw_ring *sr,
+			   size_t size)
+{
+	if (!rdma_user_mmap_entry_insert_range(ctx, &sr->entry, size, 0,
+					       SIW_NO_RING_PGOFF - 1))
+		return 0;
+	return rdma_user_mmap_entry_insert_range(ctx, &sr->entry, size,
+						 SIW_NO_RING_PGOFF + 1,
+						 U32_MAX);
+}
+
+/**
+ * siw_ring_expose() - let a process map a ring
+ * @udata: request of the process that creates the queue
+ * @ring: vmalloc_user() memory; may be freed after siw_ring_hide()
+ * @size: octets that a mapping must have, rounded up to pages
+ * @key: offset to be passed to mmap
+ *
+ * Context: process.
+ * Return: entry to be passed to siw_ring_hide(), or -ENOMEM as a pointer.
+ */
+struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
+					     void *ring, size_t size,
+					     u64 *key)
+{
+	struct siw_ucontext *uctx;
+	struct siw_ring *sr;
+	int err;
+
+	uctx = rdma_udata_to_drv_context(udata, struct siw_ucontext, base);
+	sr = kzalloc(sizeof(*sr), GFP_KERNEL);
+	if (!sr)
+		return ERR_PTR(-ENOMEM);
+	sr->ring = ring;
+	init_completion(&sr->unused);
+	err = siw_ring_insert(&uctx->base, sr, size);
+	if (err) {
+		kfree(sr);
+		return ERR_PTR(err);
+	}
+	*key = rdma_user_mmap_get_offset(&sr->entry);
+	return &sr->entry;
+}
+
+/**
+ * siw_ring_hide() - take a ring's key back
+ * @entry: from siw_ring_expose(), or NULL
+ *
+ * Pages that are mapped already live on until they are unmapped; a mmap()
+ * under way is waited for, so that the ring may be freed afterwards.
+ *
+ * Context: process.
+ */
+void siw_ring_hide(struct rdma_user_mmap_entry *entry)
+{
+	struct siw_ring *sr;
+
+	if (!entry)
+		return;
+	sr = to_siw_ring(entry);
+	rdma_user_mmap_entry_remove(entry);
+	wait_for_completion(&sr->unused);
+	kfree(sr);
+}
+
+/**
+ * siw_mmap_free() - verbs entry point: the last user of an entry is gone
+ * @entry: entry of a ring
+ *
+ * Context: process.
+ */
+void siw_mmap_free(struct rdma_user_mmap_entry *entry)
+{
+	complete(&to_siw_ring(entry)->unused);
+}
+
+/**
+ * siw_mmap() - verbs entry point: map a ring
+ * @ctx: context of the process
+ * @vma: shared mapping, its offset a key
+ *
+ * The mapping gets no operations of this module and holds nothing of it: the
+ * pages outlive queue, device and module.
+ *
+ * Context: process.
+ * Return: 0, or -EINVAL if the offset is no key, the length is not the ring's
+ * or the mapping is private.
+ */
+int siw_mmap(struct ib_ucontext *ctx, struct vm_area_struct *vma)
+{
+	struct rdma_user_mmap_entry *entry;
+	int err;
+
+	entry = rdma_user_mmap_entry_get(ctx, vma);
+	if (!entry)
+		return -EINVAL;
+	err = remap_vmalloc_range(vma, to_siw_ring(entry)->ring, 0);
+	rdma_user_mmap_entry_put(entry);
+	return err;
+}
+
+/**
+ * siw_alloc_ucontext() - verbs entry point: a process opens the device
+ * @ctx: context, allocated by the core
+ * @udata: room for the answer
+ *
+ * Context: process.
+ * Return: 0; -EINVAL if there is no room for the answer of ABI 1, -ENOMEM at
+ * the device's limit, -EFAULT.
+ */
+int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
+{
+	struct siw_device *sdev = to_siw_dev(ctx->device);
+	struct siw_uresp_alloc_ctx resp = {
+		.dev_id = sdev->part_id,
+		.pad = SIW_FEATURES,
+	};
+	int err;
+
+	if (udata->outlen < sizeof(resp))
+		return -EINVAL;
+	if (!siw_count_get(&sdev->num_ctx, SIW_MAX_UCONTEXT))
+		return -ENOMEM;
+	err = ib_copy_to_udata(udata, &resp, sizeof(resp));
+	if (err)
+		atomic_dec(&sdev->num_ctx);
+	return err;
+}
+
+/**
+ * siw_dealloc_ucontext() - verbs entry point: a process is done
+ * @ctx: context without objects
+ *
+ * Context: process.
+ */
+void siw_dealloc_ucontext(struct ib_ucontext *ctx)
+{
+	atomic_dec(&to_siw_dev(ctx->device)->num_ctx);
+}
+
+/**
+ * siw_disassociate_ucontext() - verbs entry point: device goes, process stays
+ * @ctx: context that loses its objects
+ *
+ * Present so that the core may do it; rings stay mapped as plain memory.
+ *
+ * Context: process.
+ */
+void siw_disassociate_ucontext(struct ib_ucontext *ctx)
+{
+}

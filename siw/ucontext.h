@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * User contexts and the rings they map.
+ */
+#ifndef _SIW_UCONTEXT_H
+#define _SIW_UCONTEXT_H
+
+#include <rdma/ib_verbs.h>
+
+/* Extensions of the user ABI that work: SIW_FEAT_* of siw_ext_abi.h */
+#define SIW_FEATURES	0
+
+struct siw_ucontext {
+	struct ib_ucontext base;
+};
+
+static inline struct siw_ucontext *to_siw_uctx(struct ib_ucontext *ctx)
+{
+	return container_of(ctx, struct siw_ucontext, base);
+}
+
+/*
+ * A ring is vmalloc_user() memory; its mmap entry only names it. The entry
+ * dies with the object, pages still mapped live until they are unmapped.
+ */
+struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
+					     void *ring, size_t size,
+					     u64 *key);
+void siw_ring_hide(struct rdma_user_mmap_entry *entry);
+
+int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata);
+void siw_dealloc_ucontext(struct ib_ucontext *ctx);
+void siw_disassociate_ucontext(struct ib_ucontext *ctx);
+int siw_mmap(struct ib_ucontext *ctx, struct vm_area_struct *vma);
+void siw_mmap_free(struct rdma_user_mmap_entry *entry);
+
+#endif
