@@ -11,9 +11,15 @@
 #	load_siw; two_hosts; add_links
 #	on h2 rping -s -a 10.0.0.2 &
 #	on h1 rping -c -a 10.0.0.2 -C 10
+#
+# The same script runs in a pair of guests (tests/vm/pair, SIW_PAIR is set): then
+# h1 is the guest it runs in, h2 the other one, and the cable joins them.
 
 SIW_KO=${SIW_KO:-/nonexistent}
 SIW_PROVIDER=${SIW_PROVIDER:-stock}
+SIW_PAIR=${SIW_PAIR:-}
+# Where the second guest of a pair takes commands.
+export SIW_REMOTE_PORT=7000
 
 # say TEXT: a progress line on stderr
 say()
@@ -37,6 +43,9 @@ load_rdma()
 load_siw()
 {
 	load_rdma || return
+	# shellcheck disable=SC2016 # for the other guest to expand
+	[ -z "$SIW_PAIR" ] || on h2 bash -c \
+		'. "$SIW_TOP/tests/vm/lib.sh"; load_siw "$@"' - "$@" || return
 	insmod "$SIW_KO" "$@" || { say "cannot load $SIW_KO"; return 1; }
 	provider_env
 }
@@ -45,6 +54,7 @@ load_siw()
 unload_siw()
 {
 	del_links
+	[ -z "$SIW_PAIR" ] || on h2 rmmod siw || return
 	rmmod siw
 }
 
@@ -61,17 +71,30 @@ provider_env()
 	export RDMAV_DRIVERS=${path%-rdmav*}
 }
 
-# on HOST COMMAND...: run a command on a host; a plain HOST "-" means here
+# on HOST COMMAND...: run a program on a host
 on()
 {
 	local host=$1
 
 	shift
-	if [ "$host" = - ]; then
+	if [ -n "$SIW_PAIR" ] && [ "$host" = h1 ]; then
 		"$@"
+	elif [ -n "$SIW_PAIR" ]; then
+		"$SIW_TOP/tests/vm/remote" run 10.0.0.2 "$SIW_REMOTE_PORT" "$@"
 	else
 		ip netns exec "$host" "$@"
 	fi
+}
+
+# cable_end N: give this guest of a pair its end of the cable
+cable_end()
+{
+	sysctl -qw net.ipv6.conf.all.accept_dad=0 \
+		net.ipv6.conf.default.accept_dad=0
+	ip link set eth0 name "eth$1"
+	ip link set "eth$1" up
+	ip addr add "10.0.0.$1/24" dev "eth$1"
+	ip addr add "fd00::$1/64" dev "eth$1" nodad
 }
 
 # two_hosts [MTU]: namespaces h1 and h2, cable, addresses (default MTU 1500)
@@ -79,6 +102,10 @@ two_hosts()
 {
 	local mtu=${1:-1500} n
 
+	if [ -n "$SIW_PAIR" ]; then
+		set_mtu "$mtu"
+		return
+	fi
 	modprobe -q veth
 	ip netns add h1
 	ip netns add h2
@@ -96,13 +123,14 @@ two_hosts()
 # set_mtu MTU: of both ends of the cable
 set_mtu()
 {
-	ip -n h1 link set eth1 mtu "$1"
-	ip -n h2 link set eth2 mtu "$1"
+	on h1 ip link set eth1 mtu "$1"
+	on h2 ip link set eth2 mtu "$1"
 }
 
 # no_hosts: take two_hosts down again
 no_hosts()
 {
+	[ -z "$SIW_PAIR" ] || return 0
 	ip netns del h1
 	ip netns del h2
 }
@@ -112,7 +140,8 @@ add_links()
 {
 	on h1 rdma link add siw1 type siw netdev eth1 &&
 	on h2 rdma link add siw2 type siw netdev eth2 || return
-	wait_for 5 test -e /sys/class/infiniband/siw2
+	wait_for 5 on h1 test -e /sys/class/infiniband/siw1 &&
+	wait_for 5 on h2 test -e /sys/class/infiniband/siw2
 }
 
 # del_links: every RDMA device of a siw module
@@ -120,6 +149,7 @@ del_links()
 {
 	local dev
 
+	[ -z "$SIW_PAIR" ] || on h2 rdma link del siw2 2>/dev/null || true
 	for dev in /sys/class/infiniband/*; do
 		[ -e "$dev" ] || continue
 		rdma link del "${dev##*/}" 2>/dev/null || true
