@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Completion queues: life cycle, polling, arming. None but the life cycle
+ * enters the kernel.
+ */
+
+#include <string.h>
+
+#include "siw.h"
+
+#define OP_NONE 0xff
+
+static const uint8_t wc_opcode[SIW_NUM_EXT_OPCODES] = {
+	[SIW_OP_WRITE] = IBV_WC_RDMA_WRITE,
+	[SIW_OP_READ] = IBV_WC_RDMA_READ,
+	[SIW_OP_READ_LOCAL_INV] = IBV_WC_RDMA_READ,
+	[SIW_OP_SEND] = IBV_WC_SEND,
+	[SIW_OP_SEND_WITH_IMM] = IBV_WC_SEND,
+	[SIW_OP_SEND_REMOTE_INV] = IBV_WC_SEND,
+	[SIW_OP_FETCH_AND_ADD] = IBV_WC_FETCH_ADD,
+	[SIW_OP_COMP_AND_SWAP] = IBV_WC_COMP_SWAP,
+	[SIW_OP_RECEIVE] = IBV_WC_RECV,
+	[SIW_OP_READ_RESPONSE] = OP_NONE,
+	[SIW_OP_INVAL_STAG] = IBV_WC_LOCAL_INV,
+	[SIW_OP_REG_MR] = OP_NONE,
+	[SIW_NUM_OPCODES ... SIW_OP_EXT_WRITE_WITH_IMM - 1] = OP_NONE,
+	[SIW_OP_EXT_WRITE_WITH_IMM] = IBV_WC_RDMA_WRITE,
+	[SIW_OP_EXT_BIND_MW] = IBV_WC_BIND_MW,
+	[SIW_OP_EXT_RECV_WRITE_IMM] = IBV_WC_RECV_RDMA_WITH_IMM,
+};
+
+static const uint8_t wc_status[SIW_NUM_WC_STATUS] = {
+	[SIW_WC_SUCCESS] = IBV_WC_SUCCESS,
+	[SIW_WC_LOC_LEN_ERR] = IBV_WC_LOC_LEN_ERR,
+	[SIW_WC_LOC_PROT_ERR] = IBV_WC_LOC_PROT_ERR,
+	[SIW_WC_LOC_QP_OP_ERR] = IBV_WC_LOC_QP_OP_ERR,
+	[SIW_WC_WR_FLUSH_ERR] = IBV_WC_WR_FLUSH_ERR,
+	[SIW_WC_BAD_RESP_ERR] = IBV_WC_BAD_RESP_ERR,
+	[SIW_WC_LOC_ACCESS_ERR] = IBV_WC_LOC_ACCESS_ERR,
+	[SIW_WC_REM_ACCESS_ERR] = IBV_WC_REM_ACCESS_ERR,
+	[SIW_WC_REM_INV_REQ_ERR] = IBV_WC_REM_INV_REQ_ERR,
+	[SIW_WC_GENERAL_ERR] = IBV_WC_GENERAL_ERR,
+};
+
+/* The kernel's numbers index our tables only after a check */
+static enum ibv_wc_opcode cqe_opcode(const struct siw_cqe_ext *cqe)
+{
+	if (cqe->opcode >= SIW_NUM_EXT_OPCODES ||
+	    wc_opcode[cqe->opcode] == OP_NONE)
+		return IBV_WC_SEND;
+	return wc_opcode[cqe->opcode];
+}
+
+static enum ibv_wc_status cqe_status(const struct siw_cqe_ext *cqe)
+{
+	if (cqe->status >= SIW_NUM_WC_STATUS ||
+	    cqe->opcode >= SIW_NUM_EXT_OPCODES ||
+	    wc_opcode[cqe->opcode] == OP_NONE)
+		return IBV_WC_GENERAL_ERR;
+	return wc_status[cqe->status];
+}
+
+static unsigned int cqe_wc_flags(const struct siw_cqe_ext *cqe)
+{
+	unsigned int flags = 0;
+
+	if (cqe->status != SIW_WC_SUCCESS)
+		return 0;
+	if (cqe->flags & SIW_CQE_WITH_IMM)
+		flags |= IBV_WC_WITH_IMM;
+	if (cqe->flags & SIW_CQE_WITH_INV)
+		flags |= IBV_WC_WITH_INV;
+	return flags;
+}
+
+/* Everything the rest of this file reads from a version 1 CQE */
+static void from_v1(struct siw_cqe_ext *out, const struct siw_cqe *cqe)
+{
+	out->id = cqe->id;
+	out->flags = SIW_CQE_VALID;
+	out->opcode = cqe->opcode;
+	out->status = cqe->status;
+	out->bytes = cqe->status == SIW_WC_SUCCESS ? cqe->bytes : 0;
+	out->imm_data = 0;
+	out->qp_num = cqe->qp_id;
+	out->timestamp = 0;
+}
+
+/* Copy the next completion and give its slot back; false if there is none */
+static bool take_cqe(struct siw_cq *cq, struct siw_cqe_ext *out)
+{
+	struct siw_cqe *cqe = siw_ring_at(&cq->ring, cq->ring.pos);
+
+	if (!siw_cqe_is_valid(&cqe->flags))
+		return false;
+	if (cq->ext)
+		memcpy(out, cqe, sizeof(*out));
+	else
+		from_v1(out, cqe);
+	siw_cqe_release(&cqe->flags);
+	cq->ring.pos++;
+	return true;
+}
+
+static void cqe_to_wc(struct ibv_wc *wc, const struct siw_cqe_ext *cqe)
+{
+	bool ok = cqe->status == SIW_WC_SUCCESS;
+
+	wc->wr_id = cqe->id;
+	wc->status = cqe_status(cqe);
+	wc->opcode = cqe_opcode(cqe);
+	wc->vendor_err = ok ? 0 : cqe->vendor_err;
+	wc->byte_len = ok ? cqe->bytes : 0;
+	wc->imm_data = cqe->imm_data;
+	wc->qp_num = cqe->qp_num;
+	wc->src_qp = 0;
+	wc->wc_flags = cqe_wc_flags(cqe);
+	wc->pkey_index = 0;
+	wc->slid = 0;
+	wc->sl = 0;
+	wc->dlid_path_bits = 0;
+}
+
+int siw_poll_cq(struct ibv_cq *ibcq, int num, struct ibv_wc *wc)
+{
+	struct siw_cq *cq = to_siw_cq(ibcq);
+	struct siw_cqe_ext cqe;
+	int i;
+
+	siw_lock(&cq->lock);
+	for (i = 0; i < num && take_cqe(cq, &cqe); i++)
+		cqe_to_wc(&wc[i], &cqe);
+	siw_unlock(&cq->lock);
+	return i;
+}
+
+/*
+ * The caller polls once more after arming. The fence keeps that poll from
+ * being done before the kernel can see the word.
+ */
+int siw_req_notify_cq(struct ibv_cq *ibcq, int solicited_only)
+{
+	struct siw_cq *cq = to_siw_cq(ibcq);
+	uint32_t word = SIW_NOTIFY_SOLICITED;
+
+	if (!solicited_only)
+		word |= SIW_NOTIFY_NEXT_COMPLETION;
+	siw_lock(&cq->lock);
+	__atomic_store_n(&cq->ctrl->flags, word, __ATOMIC_SEQ_CST);
+	siw_ring_fence();
+	siw_unlock(&cq->lock);
+	return 0;
+}
+
+static bool next_cqe(struct siw_cq *cq)
+{
+	if (!take_cqe(cq, &cq->cur))
+		return false;
+	cq->vcq.cq_ex.wr_id = cq->cur.id;
+	cq->vcq.cq_ex.status = cqe_status(&cq->cur);
+	return true;
+}
+
+static int start_poll(struct ibv_cq_ex *ibcq, struct ibv_poll_cq_attr *attr)
+{
+	struct siw_cq *cq = siw_container(ibcq, struct siw_cq, vcq.cq_ex);
+
+	if (attr->comp_mask)
+		return EINVAL;
+	siw_lock(&cq->lock);
+	if (next_cqe(cq))
+		return 0;
+	siw_unlock(&cq->lock);
+	return ENOENT;
+}
+
+static int next_poll(struct ibv_cq_ex *ibcq)
+{
+	struct siw_cq *cq = siw_container(ibcq, struct siw_cq, vcq.cq_ex);
+
+	return next_cqe(cq) ? 0 : ENOENT;
+}
+
+static void end_poll(struct ibv_cq_ex *ibcq)
+{
+	struct siw_cq *cq = siw_container(ibcq, struct siw_cq, vcq.cq_ex);
+
+	siw_unlock(&cq->lock);
+}
+
+static const struct siw_cqe_ext *cur_cqe(struct ibv_cq_ex *ibcq)
+{
+	return &siw_container(ibcq, struct siw_cq, vcq.cq_ex)->cur;
+}
+
+static enum ibv_wc_opcode read_opcode(struct ibv_cq_ex *cq)
+{
+	return cqe_opcode(cur_cqe(cq));
+}
+
+static uint32_t read_vendor_err(struct ibv_cq_ex *cq)
+{
+	const struct siw_cqe_ext *cqe = cur_cqe(cq);
+
+	return cqe->status == SIW_WC_SUCCESS ? 0 : cqe->vendor_err;
+}
+
+static uint32_t read_byte_len(struct ibv_cq_ex *cq)
+{
+	const struct siw_cqe_ext *cqe = cur_cqe(cq);
+
+	return cqe->status == SIW_WC_SUCCESS ? cqe->bytes : 0;
+}
+
+static __be32 read_imm_data(struct ibv_cq_ex *cq)
+{
+	return cur_cqe(cq)->imm_data;
+}
+
+static uint32_t read_qp_num(struct ibv_cq_ex *cq)
+{
+	return cur_cqe(cq)->qp_num;
+}
+
+static unsigned int read_wc_flags(struct ibv_cq_ex *cq)
+{
+	return cqe_wc_flags(cur_cqe(cq));
+}
+
+static uint64_t read_completion_ts(struct ibv_cq_ex *cq)
+{
+	return cur_cqe(cq)->timestamp;
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static uint64_t read_wallclock_ns(struct ibv_cq_ex *cq)
+{
+	return cur_cqe(cq)->timestamp + now_ns(CLOCK_REALTIME) -
+	       now_ns(CLOCK_MONOTONIC);
+}
+
+/* What iWARP has no notion of reads as zero */
+
+static uint32_t read_zero32(struct ibv_cq_ex *cq)
+{
+	(void)cq;
+	return 0;
+}
+
+static uint8_t read_zero8(struct ibv_cq_ex *cq)
+{
+	(void)cq;
+	return 0;
+}
+
+static void set_poll_functions(struct ibv_cq_ex *cq)
+{
+	cq->start_poll = start_poll;
+	cq->next_poll = next_poll;
+	cq->end_poll = end_poll;
+	cq->read_opcode = read_opcode;
+	cq->read_vendor_err = read_vendor_err;
+	cq->read_byte_len = read_byte_len;
+	cq->read_imm_data = read_imm_data;
+	cq->read_qp_num = read_qp_num;
+	cq->read_src_qp = read_zero32;
+	cq->read_wc_flags = read_wc_flags;
+	cq->read_slid = read_zero32;
+	cq->read_sl = read_zero8;
+	cq->read_dlid_path_bits = read_zero8;
+	cq->read_completion_ts = read_completion_ts;
+	cq->read_completion_wallclock_ns = read_wallclock_ns;
+}
+
+/* Run the command; in and out are version 1 without the kernel's advert */
+static int create_cq_cmd(struct siw_cq *cq, struct ibv_context *context,
+			 const struct ibv_cq_init_attr_ex *attr,
+			 struct siw_create_cq_resp *resp)
+{
+	struct siw_create_cq_req req = {};
+	size_t req_size = sizeof(req.cmd);
+
+	cq->ext = siw_has(context, SIW_FEAT_EXT_CQ);
+	if (cq->ext) {
+		req.drv.layout = SIW_EXT_LAYOUT;
+		req_size = sizeof(req);
+	}
+#if SIW_PABI >= 59
+	return ibv_cmd_create_cq_ex(context, attr, NULL, &cq->vcq, &req.cmd,
+				    req_size, &resp->core, sizeof(*resp), 0);
+#else
+	return ibv_cmd_create_cq_ex(context, attr, &cq->vcq, &req.cmd,
+				    req_size, &resp->core, sizeof(*resp), 0);
+#endif
+}
+
+static struct siw_cq *new_cq(struct ibv_context *context,
+			     const struct ibv_cq_init_attr_ex *attr,
+			     struct ibv_pd *pd, bool single_threaded)
+{
+	struct siw_create_cq_resp resp = {};
+	struct siw_home home;
+	struct siw_cq *cq;
+	int ret;
+
+	cq = siw_obj_alloc(pd, sizeof(*cq), SIW_RESOURCE_CQ, &home);
+	if (!cq)
+		return NULL;
+	cq->home = home;
+	siw_lock_init(&cq->lock,
+		      single_threaded || siw_single_threaded(&home));
+	ret = create_cq_cmd(cq, context, attr, &resp);
+	if (ret)
+		goto free_cq;
+	ret = siw_ring_map(&cq->ring, context->cmd_fd, resp.drv.cq_key,
+			   resp.drv.num_cqe, sizeof(struct siw_cqe),
+			   sizeof(struct siw_cq_ctrl));
+	if (ret)
+		goto destroy_cq;
+	cq->ctrl = siw_ring_tail(&cq->ring);
+	set_poll_functions(&cq->vcq.cq_ex);
+	return cq;
+
+destroy_cq:
+	ibv_cmd_destroy_cq(&cq->vcq.cq);
+free_cq:
+	siw_lock_destroy(&cq->lock);
+	siw_obj_free(home, cq, SIW_RESOURCE_CQ);
+	errno = ret;
+	return NULL;
+}
+
+struct ibv_cq *siw_create_cq(struct ibv_context *context, int cqe,
+			     struct ibv_comp_channel *channel, int vector)
+{
+	struct ibv_cq_init_attr_ex attr = {
+		.cqe = cqe,
+		.channel = channel,
+		.comp_vector = vector,
+	};
+	struct siw_cq *cq;
+
+	if (cqe < 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	cq = new_cq(context, &attr, NULL, false);
+	return cq ? &cq->vcq.cq : NULL;
+}
+
+static int check_cq_ex(struct ibv_context *context,
+		       const struct ibv_cq_init_attr_ex *attr)
+{
+	const uint64_t ts = IBV_WC_EX_WITH_COMPLETION_TIMESTAMP |
+			    IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK;
+	const uint32_t masks = IBV_CQ_INIT_ATTR_MASK_FLAGS |
+			       IBV_CQ_INIT_ATTR_MASK_PD;
+	const uint32_t flags = IBV_CREATE_CQ_ATTR_SINGLE_THREADED |
+			       IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN;
+
+	if (!attr->cqe)
+		return EINVAL;
+	if (attr->comp_mask & ~masks ||
+	    attr->wc_flags & ~(IBV_WC_STANDARD_FLAGS | ts))
+		return EOPNOTSUPP;
+	if (attr->wc_flags & ts &&
+	    !siw_has(context, SIW_FEAT_EXT_CQ | SIW_FEAT_CQ_TS))
+		return EOPNOTSUPP;
+	if (!(attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS))
+		return 0;
+	if (attr->flags & ~flags)
+		return EOPNOTSUPP;
+	if (attr->flags & IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN &&
+	    !siw_has(context, SIW_FEAT_IGN_OVERRUN))
+		return EOPNOTSUPP;
+	return 0;
+}
+
+struct ibv_cq_ex *siw_create_cq_ex(struct ibv_context *context,
+				   struct ibv_cq_init_attr_ex *attr)
+{
+	struct ibv_cq_init_attr_ex core = *attr;
+	struct ibv_pd *pd = NULL;
+	bool single = false;
+	struct siw_cq *cq;
+
+	errno = check_cq_ex(context, attr);
+	if (errno)
+		return NULL;
+	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD)
+		pd = attr->parent_domain;
+	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS)
+		single = attr->flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED;
+	/* Domains and threads are none of the kernel's business */
+	core.comp_mask &= IBV_CQ_INIT_ATTR_MASK_FLAGS;
+	core.flags &= IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN;
+	core.parent_domain = NULL;
+	cq = new_cq(context, &core, pd, single);
+	return cq ? &cq->vcq.cq_ex : NULL;
+}
+
+/*
+ * Pollers are kept out for the length of a system call; the notify word is
+ * taken over by the kernel. Should the new ring not map, the CQ is lost: the
+ * kernel writes to it already. The old one stays mapped, so that polling finds
+ * nothing rather than a fault.
+ */
+int siw_resize_cq(struct ibv_cq *ibcq, int cqe)
+{
+	struct siw_cq *cq = to_siw_cq(ibcq);
+	struct siw_resize_cq_resp resp = {};
+	struct siw_ring ring = {};
+	struct ibv_resize_cq cmd;
+	int ret;
+
+	if (!siw_has(ibcq->context, SIW_FEAT_CQ_RESIZE))
+		return EOPNOTSUPP;
+	if (cqe < 1)
+		return EINVAL;
+	siw_lock(&cq->lock);
+	ret = ibv_cmd_resize_cq(ibcq, cqe, &cmd, sizeof(cmd), &resp.core,
+				sizeof(resp));
+	if (!ret)
+		ret = siw_ring_map(&ring, ibcq->context->cmd_fd,
+				   resp.drv.cq_key, resp.drv.num_cqe,
+				   sizeof(struct siw_cqe),
+				   sizeof(struct siw_cq_ctrl));
+	if (!ret) {
+		siw_ring_unmap(&cq->ring);
+		cq->ring = ring;
+		cq->ctrl = siw_ring_tail(&cq->ring);
+	}
+	siw_unlock(&cq->lock);
+	return ret;
+}
+
+int siw_modify_cq(struct ibv_cq *cq, struct ibv_modify_cq_attr *attr)
+{
+	struct ibv_modify_cq cmd;
+
+	return ibv_cmd_modify_cq(cq, attr, &cmd, sizeof(cmd));
+}
+
+int siw_destroy_cq(struct ibv_cq *ibcq)
+{
+	struct siw_cq *cq = to_siw_cq(ibcq);
+	int ret;
+
+	ret = ibv_cmd_destroy_cq(ibcq);
+	if (ret)
+		return ret;
+	siw_ring_unmap(&cq->ring);
+	siw_lock_destroy(&cq->lock);
+	siw_obj_free(cq->home, cq, SIW_RESOURCE_CQ);
+	return 0;
+}
