@@ -389,9 +389,10 @@ u32 mpa_mulpdu(u32 emss, bool markers)
 
 u32 mpa_mulpdu_at(u32 emss, u32 pos)
 {
-	u32 overhead = MPA_LEN_SIZE + MPA_CRC_SIZE + emss % 4;
+	u32 overhead = MPA_LEN_SIZE + MPA_CRC_SIZE;
 	u32 gap = mpa_marker_gap(pos);
 
+	emss &= ~3u;
 	if (emss > gap)
 		overhead += ((emss - gap - 1) / MPA_MARKER_SPACE + 1) *
 			    MPA_MARKER_SIZE;
