@@ -105,8 +105,10 @@ static void test_request(void **state)
 	assert_int_equal(req.ird, 64);
 	assert_int_equal(req.ord, 64);
 
-	cfg.ird = cfg.max_ird = 0xffff;	/* T-30: a real number always */
-	cfg.ord = cfg.max_ord = NONE;
+	cfg.max_ird = 0xffff;	/* T-30: a real number always */
+	cfg.max_ord = NONE;
+	cfg.ird = cfg.max_ird;
+	cfg.ord = cfg.max_ord;
 	mpa_request(&cfg, &req);
 	assert_int_equal(req.ird, 0x3ffe);
 	assert_int_equal(req.ord, 0x3ffe);

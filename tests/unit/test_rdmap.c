@@ -220,8 +220,10 @@ static void test_atomic_req_vectors(void **state)
 		assert_true(r.compare == reqs[i].compare);
 		assert_true(r.compare_mask == reqs[i].compare_mask);
 		/* a FetchAdd has no use for these, whatever they are */
-		if (r.aop == RDMAP_AOP_FETCH_ADD)
-			r.compare = r.compare_mask = 0x5555;
+		if (r.aop == RDMAP_AOP_FETCH_ADD) {
+			r.compare = 0x5555;
+			r.compare_mask = 0x5555;
+		}
 		check_fixed(f, fpdu, rdmap_put_atomic_req(fpdu, 2 + i, &r));
 	}
 }

@@ -248,8 +248,8 @@ static void test_decode_variants(void **state)
 		/* T-20 */
 		{ "02020000", 2, 0, 2, 0, true, false },
 		{ "02030000", 2, 0, 3, 0, true, false },
-		{ "2101030000160141000000000000000000000001"
-		  "0000000100000000", 1, 2, 1, 0xc0, true, false },
+		{ "21010300001601410000000000000000000000010000000100000000",
+		  1, 2, 1, 0xc0, true, false },
 		{ "32020300001401420000000000000000000000010000", 2, 0, 2,
 		  0xc0, true, true },
 		/* not to be told from RDMAP errors */
@@ -306,8 +306,8 @@ static void test_describe(void **state)
 	(void)state;
 	term_decode(TERM(f), TERM_LEN(f), &t);
 	n = term_describe(text, sizeof(text), &t);
-	assert_string_equal(text, "0/1/00 RDMAP: invalid STag, about "
-			    "RDMA Read Request of 46 octets");
+	assert_string_equal(text,
+			    "0/1/00 RDMAP: invalid STag, about RDMA Read Request of 46 octets");
 	assert_int_equal(n, strlen(text));
 	for (size = 0; size < sizeof(text); size++)
 		assert_int_equal(term_describe(text, size, &t),
@@ -316,8 +316,8 @@ static void test_describe(void **state)
 	free(f);
 	decode_hex("0202", &t);
 	term_describe(text, sizeof(text), &t);
-	assert_string_equal(text, "2/0/02 MPA: CRC error, nibbles exchanged, "
-			    "cut short");
+	assert_string_equal(text,
+			    "2/0/02 MPA: CRC error, nibbles exchanged, cut short");
 	assert_string_equal(term_error_name(0, 2, 2), "unassigned");
 	assert_string_equal(term_error_name(1, 3, 9),
 			    "DDP: error of the lower layer");
