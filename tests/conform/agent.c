@@ -57,7 +57,7 @@ struct region {
 /* One completion, with what the memory looked like when it was polled. */
 struct cqe {
 	struct ibv_wc wc;
-	uint64_t r1;
+	uint64_t r1, sum;
 	uint32_t data_len;
 	uint8_t data[64];
 };
@@ -468,10 +468,13 @@ static void log_cqe(struct conn *c, const struct ibv_wc *wc)
 	if (c->s->reg[R1].base)
 		e->r1 = digest(c->s->reg[R1].base, c->s->reg[R1].len);
 	if (wc->wr_id < MAX_SLOTS && wc->opcode & IBV_WC_RECV) {
-		e->data_len = wc->byte_len < 64 ? wc->byte_len : 64;
-		if (e->data_len > c->cfg.rsize)
-			e->data_len = c->cfg.rsize;
-		memcpy(e->data, c->rbuf + wc->wr_id * c->cfg.rsize, e->data_len);
+		const uint8_t *at = c->rbuf + wc->wr_id * c->cfg.rsize;
+		uint32_t len = wc->byte_len < c->cfg.rsize ? wc->byte_len :
+			       c->cfg.rsize;
+
+		e->data_len = len < 64 ? len : 64;
+		memcpy(e->data, at, e->data_len);
+		e->sum = digest(at, len);
 	}
 }
 
@@ -905,13 +908,13 @@ static void say_cqe(struct session *s, const struct cqe *e)
 	bool good = wc->status == IBV_WC_SUCCESS;
 
 	hex(data, e->data, e->data_len);
-	say(s, "- wr=%" PRIu64 " status=%d op=%d len=%u flags=%u imm=%08x inv=%08x r1=%016" PRIx64 " data=%s\n",
+	say(s, "- wr=%" PRIu64 " status=%d op=%d len=%u flags=%u imm=%08x inv=%08x r1=%016" PRIx64 " sum=%016" PRIx64 " data=%s\n",
 	    wc->wr_id, wc->status,
 	    good ? (int)wc->opcode : -1, good ? wc->byte_len : 0,
 	    good ? wc->wc_flags : 0,
 	    good && wc->wc_flags & IBV_WC_WITH_IMM ? ntohl(wc->imm_data) : 0,
 	    good && wc->wc_flags & IBV_WC_WITH_INV ? wc->invalidated_rkey : 0,
-	    e->r1, data);
+	    e->r1, e->sum, data);
 }
 
 struct wait_cqes {

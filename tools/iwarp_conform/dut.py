@@ -73,7 +73,7 @@ class Session:
         self.t = t
         env = t.env
         self.agent = Agent(env.agent, env.slack) if env.agent else None
-        self.port = None
+        self.port = self.server = None
 
     def ask(self, word, **args):
         """A command to the agent."""
@@ -147,10 +147,10 @@ class Session:
 
     # --- connections the DUT opens ---
 
-    def called(self, accept=True, **cfg):
+    def called(self, keep=False, **cfg):
         """Have the DUT connect to PEER; returns the connection with its Request parsed.
 
-        With accept=False the Request is left to the case.
+        keep: the listening socket stays for another try, as self.server.
         """
         env = self.t.env
         if not env.listen:
@@ -167,11 +167,14 @@ class Session:
                 sock, _ = server.accept()
             except OSError as err:
                 raise Fail('the DUT did not connect: %s' % err) from err
-            if cfg.get('keepserver'):
+            if keep:
                 self.server = server.dup()
-        c = self.t.adopt(Conn(sock, env.slack))
-        if accept:
-            c.take_request()
+        return self.incoming(sock)
+
+    def incoming(self, sock):
+        """Take the Request on an accepted socket."""
+        c = self.t.adopt(Conn(sock, self.t.env.slack))
+        c.take_request()
         return c
 
     def full(self, tail=b'', depth=16, enhanced=None, **cfg):
@@ -283,6 +286,14 @@ class Session:
             return None
         return self.ask('DIGEST').fields
 
+    def fetch(self, c, region, off, length):
+        """Octets of a region by RDMA Read, so that it works without an agent as well."""
+        c.read(length, region.stag, region.to + off, (0x4e4e, 0x1000))
+        first, data = c.take_message(wire.READ_RESP, 15)
+        if (first.stag, first.to) != (0x4e4e, 0x1000) or len(data) != length:
+            raise Fail('Read of %d octets answered by %s, %d octets' % (length, first, len(data)))
+        return data
+
     def peek(self, region, off, length):
         """Octets of a region."""
         return bytes.fromhex(self.ask('PEEK', region=region, off=off, len=length).fields['data'])
@@ -383,6 +394,8 @@ class T:
         for c in self.conns:
             c.close()
         for s in self.sessions:
+            if s.server:
+                s.server.close()
             if s.agent:
                 s.agent.close()
 
@@ -444,11 +457,12 @@ class T:
         """Not one octet for this long, and the connection stays."""
         self.want(c.silence(seconds), 'not silent: %d octets, %s' % (len(c.rx), c.how_ended()))
 
-    def term(self, c, strict, alt=(), bad=None, allow=(), close_ok=False, timeout=5):
+    def term(self, c, strict, alt=(), bad=None, allow=(), close_ok=False, timeout=5,
+             quote=True):
         """TERM: a Terminate with the triple, right in all fields, then FIN and nothing else.
 
-        bad is the ULPDU it must quote (default: the last one sent); allow lists
-        opcodes that may come before it; close_ok takes a bare close.
+        bad is the ULPDU it must quote (default: the last one sent), unless quote is
+        false; allow lists opcodes that may come before it; close_ok takes a bare close.
         """
         bad = c.last if bad is None else bad
         while True:
@@ -463,7 +477,7 @@ class T:
         self.want(f.op == wire.TERMINATE and not f.t, 'expected a Terminate, got %s' % f)
         self.want(len(f.payload) >= 4, 'Terminate of %d octets' % len(f.payload))
         exact = self._judge_triple(f, words(strict), words(alt))
-        if exact:
+        if exact and quote:
             self._judge_quote(f, bad)
         self._judge_after(c)
         return f

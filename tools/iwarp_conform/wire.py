@@ -58,7 +58,7 @@ def crc32c(data, crc=0):
     """CRC-32C of data (RFC 5044 section 4.4), continuing from an earlier value."""
     crc ^= 0xffffffff
     done = 0
-    if len(data) >= 4096:
+    if len(data) >= 512:
         done = len(data) & ~3
         first, second = _wide_tables()
         for word in struct.unpack('<%dI' % (done >> 2), data[:done]):
