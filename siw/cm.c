@@ -4,6 +4,7 @@
  * in ep.c, the startup exchange is in startup.c, listeners are in listen.c.
  */
 #include <linux/err.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <rdma/iw_cm.h>
 
@@ -12,6 +13,7 @@
 #include "ep.h"
 #include "listen.h"
 #include "llp.h"
+#include "netns.h"
 #include "qp.h"
 #include "stats.h"
 
@@ -369,15 +371,19 @@ void siw_cm_device_down(struct siw_device *sdev)
  * siw_cm_device_moved() - the device's netdev changes its namespace
  * @sdev: device
  *
- * Ends connections and closes sockets as siw_cm_device_down() does; then opens
- * those listeners again that belong to the namespace the netdev is in now.
+ * Ends connections and closes sockets as siw_cm_device_down() does; then, when
+ * the netdev has arrived, opens those listeners again that belong to the
+ * namespace it is in now.
  *
- * Context: process; waits as siw_cm_device_down() does.
+ * Context: process, RTNL not held; waits as siw_cm_device_down() does.
  */
 void siw_cm_device_moved(struct siw_device *sdev)
 {
 	siw_listen_device_off(sdev);
 	eps_end(sdev);
+	/* a netdev moves from first to last under RTNL */
+	rtnl_lock();
+	rtnl_unlock();
 	atomic_sub(SIW_EP_GATE, &sdev->num_eps);
 	siw_listen_device_on(sdev);
 }
@@ -385,11 +391,11 @@ void siw_cm_device_moved(struct siw_device *sdev)
 /**
  * siw_cm_init() - at module load
  *
- * Return: 0.
+ * Return: 0 or -ENOMEM.
  */
 int siw_cm_init(void)
 {
-	return 0;
+	return siw_netns_init();
 }
 
 /**
@@ -398,4 +404,5 @@ int siw_cm_init(void)
 void siw_cm_exit(void)
 {
 	siw_ep_check_all_gone();
+	siw_netns_exit();
 }

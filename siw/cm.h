@@ -51,7 +51,7 @@ void siw_ep_put(struct siw_ep *ep);
  * siw_cm_device_down() ends all connections and listeners of a device for
  * good, siw_cm_device_moved() ends them and listens again in the namespace the
  * netdev is in now. Both wait until everything is gone; process context, RTNL
- * need not be held but may be.
+ * not held.
  */
 void siw_cm_device_down(struct siw_device *sdev);
 void siw_cm_device_moved(struct siw_device *sdev);

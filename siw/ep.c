@@ -12,6 +12,7 @@
 #include "ep.h"
 #include "listen.h"
 #include "llp.h"
+#include "netns.h"
 #include "qp.h"
 #include "trace.h"
 
@@ -178,6 +179,43 @@ static const struct siw_llp_ops ep_llp_ops = {
 };
 
 /**
+ * siw_ep_set_llp() - give an endpoint its socket
+ * @ep: endpoint without one
+ * @llp: socket, whose reference passes over
+ * @net: its namespace, see siw_netns_hold()
+ *
+ * Context: process, siw_ep.lock held.
+ */
+void siw_ep_set_llp(struct siw_ep *ep, struct siw_llp *llp, struct net *net)
+{
+	siw_netns_hold(net);
+	ep->llp = llp;
+	ep->net = net;
+}
+
+/**
+ * siw_ep_close_llp() - close the socket of an endpoint, if it has one
+ * @ep: endpoint that no QP is attached to
+ * @reset: close with a reset instead of FIN
+ *
+ * Context: process, siw_ep.lock held.
+ */
+void siw_ep_close_llp(struct siw_ep *ep, bool reset)
+{
+	struct siw_llp *llp = ep->llp;
+
+	if (!llp)
+		return;
+	ep->llp = NULL;
+	if (reset)
+		siw_llp_abort(llp);
+	else
+		siw_llp_close(llp);
+	siw_llp_put(llp);
+	siw_netns_release(ep->net);
+}
+
+/**
  * siw_ep_own() - let the socket's events come to the endpoint
  * @ep: endpoint with a socket
  *
@@ -277,14 +315,7 @@ void siw_ep_die(struct siw_ep *ep, bool reset, int status)
 	struct siw_device *sdev = ep->sdev;
 
 	siw_ep_set_state(ep, SIW_EP_DEAD, 0, status);
-	if (ep->llp) {
-		if (reset)
-			siw_llp_abort(ep->llp);
-		else
-			siw_llp_close(ep->llp);
-		siw_llp_put(ep->llp);
-		ep->llp = NULL;
-	}
+	siw_ep_close_llp(ep, reset);
 	siw_ep_withdraw_cookie(ep);
 	siw_listen_leave(ep);
 	ep_drop_qp(ep);

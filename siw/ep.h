@@ -34,6 +34,7 @@
 
 struct iw_cm_conn_param;
 struct iw_cm_id;
+struct net;
 struct siw_device;
 struct siw_listen_id;
 struct siw_listener;
@@ -85,6 +86,7 @@ enum siw_ep_event {
  * @sdev: device; constant
  * @dev_node: in siw_device.eps, under siw_device.ep_lock
  * @llp: socket; referenced, NULL once closed
+ * @net: namespace of @llp, counted there
  * @cm_id: referenced; NULL before accept and once iw_cm has heard the last
  * @qp: referenced until the QP lets go
  * @qpn: number of @qp for those who do not hold @lock; 0 if none
@@ -114,6 +116,7 @@ struct siw_ep {
 	struct siw_device *sdev;
 	struct list_head dev_node;
 	struct siw_llp *llp;
+	struct net *net;
 	struct iw_cm_id *cm_id;
 	struct siw_qp *qp;
 	u32 qpn;
@@ -139,6 +142,8 @@ struct siw_ep *siw_ep_new(struct siw_device *sdev);
 void siw_ep_kick(struct siw_ep *ep);
 void siw_ep_set_state(struct siw_ep *ep, enum siw_ep_state state,
 		      unsigned int timeout_s, int status);
+void siw_ep_set_llp(struct siw_ep *ep, struct siw_llp *llp, struct net *net);
+void siw_ep_close_llp(struct siw_ep *ep, bool reset);
 void siw_ep_own(struct siw_ep *ep);
 void siw_ep_drain(struct siw_ep *ep, int status);
 void siw_ep_die(struct siw_ep *ep, bool reset, int status);

@@ -19,6 +19,7 @@
 #include "ep.h"
 #include "listen.h"
 #include "llp.h"
+#include "netns.h"
 #include "stats.h"
 
 /* TCP's own queue is at least this long: short bursts are the rule. */
@@ -287,7 +288,7 @@ static void new_connection(struct siw_listener *ln, struct siw_llp *llp)
 		siw_llp_put(llp);
 		return;
 	}
-	ep->llp = llp;
+	siw_ep_set_llp(ep, llp, ln->net);
 	WRITE_ONCE(ep->lid, lid);
 	ep->listener = ln;
 	refcount_inc(&lid->refs);
@@ -361,6 +362,7 @@ static int listener_open(struct siw_listener *ln,
 		rv = siw_llp_set_v6only(llp, ln->v6only);
 	if (!rv)
 		rv = siw_llp_bind(llp, &ln->addr, mapped);
+	siw_netns_hold(ln->net);
 	if (!rv) {
 		ln->llp = llp;
 		siw_llp_set_owner(llp, &listener_ops, ln);
@@ -370,6 +372,7 @@ static int listener_open(struct siw_listener *ln,
 		ln->llp = NULL;
 		siw_llp_abort(llp);
 		siw_llp_put(llp);
+		siw_netns_release(ln->net);
 	}
 	return rv;
 }
@@ -381,6 +384,7 @@ static void listener_close(struct siw_listener *ln)
 	siw_llp_put(ln->llp);
 	ln->llp = NULL;
 	mutex_unlock(&ln->lock);
+	siw_netns_release(ln->net);
 	list_del(&ln->node);
 	listener_put(ln);
 }

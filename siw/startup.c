@@ -187,17 +187,14 @@ static int try_open(struct siw_ep *ep, struct net *net,
 			   cm_id->tos_set);
 	if (IS_ERR(llp))
 		return PTR_ERR(llp);
-	ep->llp = llp;
+	siw_ep_set_llp(ep, llp, net);
 	rv = siw_llp_bind(llp, local, mapped);
 	if (!rv) {
 		siw_ep_own(ep);
 		rv = siw_llp_connect(llp, &cm_id->m_remote_addr);
 	}
-	if (rv) {
-		siw_llp_abort(llp);
-		siw_llp_put(llp);
-		ep->llp = NULL;
-	}
+	if (rv)
+		siw_ep_close_llp(ep, true);
 	return rv;
 }
 
@@ -308,9 +305,7 @@ static void retry_plain(struct siw_ep *ep)
 {
 	int rv;
 
-	siw_llp_abort(ep->llp);
-	siw_llp_put(ep->llp);
-	ep->llp = NULL;
+	siw_ep_close_llp(ep, true);
 	ep->enhanced = false;
 	ep->cfg.enhanced = false;
 	ep->cfg.p2p = false;
