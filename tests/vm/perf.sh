@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# Running perftest and qperf between h1 and h2 and reading their numbers, for
+# the demo and the benchmarks. Needs lib.sh.
+
+PERF_PORT=18515
+PERF_TIME=${PERF_TIME:-60}
+PERF_LOG=${PERF_LOG:-/out/perf.log}
+
+# Mainline siw refuses perftest's wildcard listener when it has two devices.
+server_env=(env)
+[ -z "${SIW_PERF_BIND:-}" ] ||
+	server_env+=("LD_PRELOAD=$SIW_TOP/build/tools/bindaddr.so"
+		     SIW_BIND_ADDR=10.0.0.2)
+
+# perftest PROGRAM [OPTIONS]: server on h2, client on h1, rdma_cm. Prints the
+# last line of numbers of the client; everything else goes to PERF_LOG.
+perftest()
+{
+	local out server tries
+
+	PERF_PORT=$((PERF_PORT + 1))
+	on h2 "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
+		>> "$PERF_LOG" 2>&1 &
+	server=$!
+	if ! wait_for 10 tcp_listens h2 $PERF_PORT; then
+		say "$1: the server does not listen"
+		kill $server 2>/dev/null || true
+		return 1
+	fi
+	for tries in 1 2 3; do
+		if out=$(on h1 timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT \
+			 "${@:2}" "${PERF_ADDR:-10.0.0.2}" 2>&1); then
+			break
+		fi
+		printf '%s\n' "$out" >> "$PERF_LOG"
+		# A client that came too early was refused, and may come again.
+		if [[ $out != *"nexpected CM event"* ]] || [ "$tries" = 3 ]; then
+			kill $server 2>/dev/null || true
+			wait $server 2>/dev/null || true
+			return 1
+		fi
+		sleep 0.5
+	done
+	wait $server || { say "$1: the server failed"; return 1; }
+	printf '%s\n' "$out" >> "$PERF_LOG"
+	printf '%s\n' "$out" | grep -E '^ *[0-9]+ +[0-9]+ ' | tail -n 1
+}
+
+# lat PROGRAM SIZE ITERATIONS [OPTIONS]: typical (median) latency in microseconds
+lat()
+{
+	local line
+
+	line=$(perftest "$1" -s "$2" -n "$3" "${@:4}") || return
+	echo "$line" | awk '{ print $5 }'
+}
+
+# bw PROGRAM SIZE SECONDS [OPTIONS]: average bandwidth in MB/s (10^6 bytes)
+bw()
+{
+	local line
+
+	line=$(perftest "$1" -s "$2" -D "$3" --report_gbits "${@:4}") || return
+	echo "$line" | awk '{ printf "%.1f\n", $4 * 125 }'
+}
+
+# qperf_start: the server for the rest of the script
+qperf_start()
+{
+	on h2 qperf > /dev/null 2>&1 &
+	wait_for 10 tcp_listens h2 19765
+}
+
+qperf_stop()
+{
+	on h1 qperf 10.0.0.2 quit > /dev/null 2>&1 || true
+}
+
+# tcp_lat SIZE SECONDS: one way, in microseconds, as perftest counts sends
+tcp_lat()
+{
+	on h1 qperf -t "$2" -m "$1" 10.0.0.2 tcp_lat |
+		tee -a "$PERF_LOG" |
+		awk '/^ *latency / { f = ($4 == "us") ? 1 : ($4 == "ms") ? 1e3 : 1e-3
+				 printf "%.2f\n", $3 * f; exit }'
+}
+
+# tcp_bw SIZE SECONDS: MB/s (10^6 bytes)
+tcp_bw()
+{
+	on h1 qperf -t "$2" -m "$1" 10.0.0.2 tcp_bw |
+		tee -a "$PERF_LOG" |
+		awk '/^ *bw / { f = ($4 == "GB/sec") ? 1e3 : ($4 == "MB/sec") ? 1 : 1e-3
+			    printf "%.1f\n", $3 * f; exit }'
+}
