@@ -67,7 +67,8 @@ fail()
 }
 
 # One case: a function or command in a subshell with errexit on. What it
-# printed is shown if it failed, or with VERBOSE=1.
+# printed is shown if it failed, or with VERBOSE=1. A function "before", if
+# there is one, runs first.
 t()	# NAME COMMAND...
 {
 	local name=$1 rc=0 pid began
@@ -75,12 +76,13 @@ t()	# NAME COMMAND...
 
 	began=$(date +%s%N)
 	rm -f "$work/reason"
+	! declare -F before > /dev/null || before > /dev/null 2>&1
 	(
 		set -eu
 		"$@"
 	) < /dev/null > "$work/case" 2>&1 &
 	pid=$!
-	wait $pid || rc=$?
+	wait "$pid" || rc=$?
 	if [ "${VERBOSE:-0}" = 1 ] || { [ $rc -ne 0 ] && [ $rc -ne 4 ]; }; then
 		tail -n 60 "$work/case" | sed 's/^/# /'
 		[ $rc -eq 0 ] || echo "# exit status $rc"
@@ -202,9 +204,9 @@ load()
 		for m in $(modinfo -F depends "$SIW_KO" | tr , ' '); do
 			modprobe "$m"
 		done
-		insmod "$SIW_KO" "$@"
+		insmod "$SIW_KO"
 	else
-		modprobe siw "$@"
+		modprobe siw
 	fi
 }
 
@@ -259,9 +261,9 @@ rdma_pair()
 }
 
 # Two hosts with a device each.
-topology()	# [MTU]
+topology()
 {
-	veth_pair "${1:-1500}"
+	veth_pair 1500
 	rdma_pair
 }
 
@@ -309,7 +311,7 @@ complaints()
 		-e 'loading out-of-tree module taints' \
 		-e 'module verification failed' \
 		-e 'iwpm_register_pid: Unable to send a nlmsg' \
-		-e 'netdev speed is unknown, defaulting to' \
+		-e 'speed is unknown, defaulting to to' \
 		-e "$mark" || true
 	dmesg | sed -n "/$mark/,\$p" | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# Connection management between h1 and h2, then with three devices in h1 and
+# a cable from each to h2:
+#
+#	h1: siw1 on eth1 10.0.0.1, siwa on etha 10.0.1.1, siwb on ethb 10.0.2.1
+#	h2: siw2 on eth2 10.0.0.2,         ethA 10.0.1.2,         ethB 10.0.2.2
+
+. "$(dirname "$0")/lib.sh"
+
+second_pair()	# LETTER NUMBER
+{
+	local a=$1 b=${1^^} n=$2
+
+	run ip link add "eth$a" netns h1 type veth peer name "eth$b" netns h2
+	run ip -n h1 addr add "10.0.$n.1/24" dev "eth$a"
+	run ip -n h2 addr add "10.0.$n.2/24" dev "eth$b"
+	run ip -n h1 addr add "fd00:$n::1/64" dev "eth$a" nodad
+	run ip -n h2 addr add "fd00:$n::2/64" dev "eth$b" nodad
+	run ip -n h1 link set "eth$a" up
+	run ip -n h2 link set "eth$b" up
+	run h1 rdma link add "siw$a" type siw netdev "eth$a"
+	run h2 rdma link add "siw$b" type siw netdev "eth$b"
+	until_ok 10 neighbour "10.0.$n.1"
+	until_ok 10 neighbour "fd00:$n::1"
+}
+
+begin
+topology
+prog "" "$(bin cm_test)"
+CM_LOOPS=100 prog "ipv6 " "$(bin cm_test)" -6 basic pdata reject depths \
+	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many \
+	listen_tcp restart server_ self_ tos
+t "two more devices in each host" eval "second_pair a 1; second_pair b 2"
+RIG_TARGETS="10.0.0.1=siw1 10.0.1.1=siwa 10.0.2.1=siwb" \
+	prog "three " "$(bin cm_test)" owner_ listen_ restart self_
+RIG_TARGETS="fd00::1=siw1 fd00:1::1=siwa fd00:2::1=siwb 10.0.1.1=siwa" \
+	prog "three ipv6 " "$(bin cm_test)" -6 owner_wild self_
+finish

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# The programs people run: those of rdma-core, perftest, qperf, fio, and
+# sockets programs over rsockets; at MTU 1500 and 9000, over IPv4 and IPv6.
+
+. "$(dirname "$0")/lib.sh"
+
+preload=$(find /usr/lib* -name librspreload.so 2>/dev/null | head -n 1)
+srv_pid=
+port=7100
+
+# Server in h1; "client" then runs the other half and both must succeed.
+server()	# COMMAND...
+{
+	echo "+ h1 $*"
+	ip netns exec h1 timeout 60 "$@" > "$work/srv" 2>&1 &
+	srv_pid=$!
+}
+
+client()	# COMMAND...
+{
+	local rc=0
+
+	echo "+ h2 $*"
+	h2 timeout 30 "$@" || rc=$?
+	[ "$rc" -eq 0 ] || {
+		sed 's/^/server: /' "$work/srv"
+		kill "$srv_pid" 2>/dev/null || true
+		fail "client ends with $rc"
+	}
+}
+
+server_ends()
+{
+	local rc=0
+
+	( sleep 10; kill "$srv_pid" ) > /dev/null 2>&1 &
+	local dog=$!
+	wait "$srv_pid" || rc=$?
+	kill "$dog" 2>/dev/null || true
+	[ "$rc" -eq 0 ] || {
+		sed 's/^/server: /' "$work/srv"
+		fail "server ends with $rc"
+	}
+}
+
+# Servers that serve for ever.
+server_killed()
+{
+	kill "$srv_pid"
+	wait "$srv_pid" || true
+}
+
+tool_rping()
+{
+	have rping
+	server rping -s -a "$A" -p "$port" -C 20 -S 4000 -V
+	wait_listen h1 "$port"
+	client rping -c -a "$A" -p "$port" -C 20 -S 4000 -V -v
+	server_ends
+}
+
+tool_ucmatose()
+{
+	have ucmatose
+	server ucmatose -b "$A" -f "$F" -p "$port" -c 8 -C 10 -S 1000
+	wait_listen h1 "$port"
+	client ucmatose -s "$A" -f "$F" -p "$port" -c 8 -C 10 -S 1000
+	server_ends
+}
+
+# These two have no address option on the server: always the wildcard.
+tool_rdma_server()
+{
+	have rdma_server
+	server rdma_server -p "$port"
+	wait_listen h1 "$port"
+	client rdma_client -s "$A" -p "$port"
+	server_ends
+}
+
+tool_rstream()	# SIZE COUNT
+{
+	have rstream
+	server rstream -b "$A" -f "$F" -p "$port" -S "$1" -C "$2" -I 1 -T v
+	wait_listen h1 "$port"
+	client rstream -s "$A" -f "$F" -p "$port" -S "$1" -C "$2" -I 1 -T v
+	server_ends
+}
+
+tool_rstream_all()
+{
+	local size
+
+	for size in 64 4096 65536 1048576; do
+		tool_rstream "$size" 8
+	done
+}
+
+tool_rcopy()
+{
+	have rcopy
+	head -c 300000 /dev/urandom > "$work/file"
+	server rcopy -p "$port"
+	wait_listen h1 "$port"
+	client rcopy -p "$port" "$work/file" "$A:$work/copy"
+	server_killed
+	cmp "$work/file" "$work/copy"
+}
+
+tool_iperf3()
+{
+	have iperf3
+	[ -n "$preload" ] || skip "no librspreload"
+	server env LD_PRELOAD="$preload" iperf3 -s -1 -B "$A" -p "$port"
+	wait_listen h1 "$port"
+	client env LD_PRELOAD="$preload" iperf3 -c "$A" -p "$port" -n 8M
+	server_ends
+}
+
+# qperf's own control connection needs the same address family.
+tool_qperf()
+{
+	have qperf
+	server qperf -lp "$port"
+	wait_listen h1 "$port"
+	client qperf -lp "$port" "$A" -t 1 -cm 1 -vvs "$@"
+	server_killed
+}
+
+tool_qperf_rc()
+{
+	case $F in
+	ipv6) skip "qperf resolves its peer as IPv4 only for RDMA" ;;
+	esac
+	tool_qperf rc_lat rc_bw rc_rdma_read_lat rc_rdma_write_bw
+}
+
+perftest()	# PROGRAM ARGS...
+{
+	local prog=$1
+	shift
+
+	have "$prog"
+	server "$prog" -R -F -d siw1 -p "$port" "$@" ${P:+"$P"}
+	wait_listen h1 "$port"
+	client "$prog" -R -F -d siw2 -p "$port" "$@" ${P:+"$P"} "$A"
+	server_ends
+}
+
+tool_fio()
+{
+	local pid
+
+	have fio
+	fio --enghelp | grep -q rdma || skip "fio has no rdma engine"
+	server fio --output-format=terse --name=s --ioengine=rdma --port="$port" \
+		--rw=read --bs=64k --size=2m
+	wait_listen h1 "$port"
+	client fio --name=c --ioengine=rdma --hostname="$A" --port="$port" \
+		--verb="$1" --rw=write --bs=64k --size=2m --iodepth=4
+	server_ends
+}
+
+next()
+{
+	port=$((port + 1))
+	t "$label $1" "${@:2}"
+}
+
+round()	# MTU FAMILY FULL
+{
+	mtu "$1"
+	label="mtu $1 $2"
+	F=ip
+	A=10.0.0.1
+	P=
+	if [ "$2" = ipv6 ]; then
+		F=ipv6
+		A=fd00::1
+		P=--ipv6
+	fi
+	next "rping" tool_rping
+	next "ib_send_lat" perftest ib_send_lat -s 64 -n 50
+	next "ib_write_lat" perftest ib_write_lat -s 64 -n 50
+	next "ib_read_lat" perftest ib_read_lat -s 64 -n 50
+	next "ib_send_bw" perftest ib_send_bw -s 65536 -n 100
+	next "ib_write_bw" perftest ib_write_bw -s 65536 -n 100
+	next "ib_read_bw" perftest ib_read_bw -s 65536 -n 100
+	next "ucmatose" tool_ucmatose
+	next "rstream" tool_rstream_all
+	next "iperf3 over rsockets" tool_iperf3
+	next "fio rdma" tool_fio write
+	[ "$3" = full ] || return 0
+	next "ib_send_bw -b" perftest ib_send_bw -s 65536 -n 100 -b
+	next "ib_write_bw -q 4" perftest ib_write_bw -s 8192 -n 100 -q 4
+	next "ib_send_lat -e" perftest ib_send_lat -s 64 -n 50 -e
+	next "rdma_server" tool_rdma_server
+	next "rcopy" tool_rcopy
+	next "qperf rc" tool_qperf_rc
+	next "fio rdma send" tool_fio send
+	next "fio rdma read" tool_fio read
+}
+
+begin
+topology
+round 1500 ipv4 full
+round 9000 ipv4 short
+round 1500 ipv6 short
+round 9000 ipv6 full
+finish
