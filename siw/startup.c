@@ -425,9 +425,10 @@ static void run_wait_request(struct siw_ep *ep)
 		passive_fail(ep, false, rv);
 		return;
 	}
-	ep_config(ep, 0, 0);
 	err = mpa_startup_decode(ep->buf, ep->have, MPA_REQUEST, &ep->rcvd,
 				 &pdata);
+	/* a reject has no depths of the application: name those asked for */
+	ep_config(ep, ep->rcvd.ord, ep->rcvd.ird);
 	if (err || (ep->rcvd.enhanced && !ep->cfg.enhanced)) {
 		/* revision 2 is switched off: RST asks for revision 1 (T-10) */
 		passive_fail(ep, true, -EPROTO);
