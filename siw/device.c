@@ -109,6 +109,7 @@ static int siw_query_port(struct ib_device *ibdev, u32 port,
 	attr->gid_tbl_len = SIW_GID_TBL_LEN;
 	attr->pkey_tbl_len = 1;
 	attr->max_msg_sz = SIW_MAX_MSG;
+	attr->max_vl_num = 1;
 	attr->port_cap_flags = IB_PORT_CM_SUP;
 	siw_ib_speed(READ_ONCE(sdev->speed), attr);
 	return 0;

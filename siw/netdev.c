@@ -65,40 +65,52 @@ static void siw_link_event(struct siw_device *sdev, enum ib_event_type type,
 	ib_dispatch_event(&ev);
 }
 
+static void siw_link_follow(struct siw_device *sdev)
+{
+	bool active = siw_link_up(sdev);
+
+	if (siw_gid_refresh(sdev))
+		siw_link_event(sdev, IB_EVENT_GID_CHANGE, "addresses");
+	if (active == sdev->active)
+		return;
+	sdev->active = active;
+	siw_link_event(sdev, active ? IB_EVENT_PORT_ACTIVE : IB_EVENT_PORT_ERR,
+		       active ? "up" : "down");
+}
+
+/*
+ * Of a netdev that is leaving nothing is told: the core would ask a port
+ * whose netdev it finds no more, and print that.
+ */
 static void siw_link_work(struct work_struct *work)
 {
 	struct siw_device *sdev =
 		container_of(to_delayed_work(work), struct siw_device,
 			     link_work);
-	bool active;
 
 	WRITE_ONCE(sdev->link_done, jiffies);
 	rtnl_lock();
-	WRITE_ONCE(sdev->speed, siw_link_speed(sdev->netdev));
-	strscpy(sdev->base.iw_ifname, sdev->netdev->name,
-		sizeof(sdev->base.iw_ifname));
-	rtnl_unlock();
-
-	if (siw_gid_refresh(sdev))
-		siw_link_event(sdev, IB_EVENT_GID_CHANGE, "addresses");
-
-	active = siw_link_up(sdev);
-	if (active != sdev->active) {
-		sdev->active = active;
-		siw_link_event(sdev, active ? IB_EVENT_PORT_ACTIVE :
-			       IB_EVENT_PORT_ERR, active ? "up" : "down");
+	if (sdev->netdev->reg_state == NETREG_REGISTERED) {
+		WRITE_ONCE(sdev->speed, siw_link_speed(sdev->netdev));
+		strscpy(sdev->base.iw_ifname, sdev->netdev->name,
+			sizeof(sdev->base.iw_ifname));
+		siw_link_follow(sdev);
 	}
+	rtnl_unlock();
 	ib_device_put(&sdev->base);
 }
 
+/* Ends what was in the old namespace once the netdev has arrived in the new. */
 static void siw_move_work(struct work_struct *work)
 {
 	struct siw_device *sdev =
 		container_of(work, struct siw_device, move_work);
 
+	rtnl_lock();
 	trace_siw_link(dev_name(&sdev->base.dev), sdev->netdev->name,
 		       "moved");
-	siw_cm_device_down(sdev);
+	rtnl_unlock();
+	siw_cm_device_moved(sdev);
 	ib_device_put(&sdev->base);
 }
 
