@@ -70,6 +70,7 @@ class Conn:
         self.adv = {}
         self.last = b''
         self.wild = False               # rules for DUT output are off
+        self.holds_first = False        # DUT is Responder: the first FPDU is ours
 
     # --- octets ---
 
@@ -89,6 +90,7 @@ class Conn:
         if data:
             self.trace.add('<', data)
             self.rx += data
+            self._audit_first()
         elif not self.fin:
             self.fin = True
             self.trace.add('f')
@@ -222,6 +224,8 @@ class Conn:
         """Receive the Reply and enter full operation if it accepts."""
         self.reply = self.take_startup(wire.REPLY_KEY, timeout)
         self._start(self.request, self.reply, self.reply)
+        self.holds_first = not self.reply.flags & wire.R
+        self._audit_first()
         return self.reply
 
     def take_request(self, timeout=10):
@@ -335,6 +339,12 @@ class Conn:
         return 'RST' if self.rst else 'FIN' if self.fin else 'connection open'
 
     # --- rules that hold for everything a DUT sends ---
+
+    def _audit_first(self):
+        if self.holds_first and self.rx:
+            if not self.tx_pos:
+                self.problems.append('MPA-09: Responder sends before our first FPDU')
+            self.holds_first = False
 
     def _audit(self, fpdu):
         if self.wild:

@@ -95,11 +95,15 @@ class Runner:
 
     def one(self, case):
         """Run and report one case."""
+        if self.args.log:
+            with self.lock:
+                report.progress(self.args.log, case)
         result = run_case(case, self.env)
         with self.lock:
             self.results.append(result)
             self.tap.add(result)
             if self.args.log:
+                report.progress(self.args.log, case, result)
                 report.write_log(self.args.log, result)
 
     def run(self, cases):

@@ -83,14 +83,26 @@ def write_rst(path, results, heading):
         out.write('\n'.join(lines))
 
 
+def _plain(r):
+    return {'case': r.case.name, 'group': r.case.group, 'verdict': r.verdict,
+            'requirements': list(r.case.reqs), 'reason': r.reason, 'got': r.got,
+            'notes': r.notes, 'seconds': round(r.seconds, 2)}
+
+
 def write_json(path, results):
     """The same for programs."""
-    data = [{'case': r.case.name, 'group': r.case.group, 'verdict': r.verdict,
-             'requirements': list(r.case.reqs), 'reason': r.reason, 'got': r.got,
-             'notes': r.notes, 'seconds': round(r.seconds, 2)}
-            for r in sorted(results, key=lambda r: r.case.name)]
     with open(path, 'w', encoding='utf-8') as out:
-        json.dump(data, out, indent=1)
+        json.dump([_plain(r) for r in sorted(results, key=lambda r: r.case.name)], out, indent=1)
+
+
+def progress(directory, case, result=None):
+    """A line when a case begins and one when it ends, for the time after a crash."""
+    os.makedirs(directory, exist_ok=True)
+    line = _plain(result) if result else {'case': case.name, 'verdict': 'BEGUN'}
+    with open(os.path.join(directory, 'progress.jsonl'), 'a', encoding='utf-8') as out:
+        out.write(json.dumps(line) + '\n')
+        out.flush()
+        os.fsync(out.fileno())
 
 
 WAYS = {'>': 'PEER sends', '<': 'DUT sends', 'F': 'PEER FIN', 'f': 'DUT FIN', 'R': 'PEER RST',
