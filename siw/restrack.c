@@ -72,6 +72,7 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 {
 	struct siw_qp *qp = to_siw_qp(base);
 	struct nlattr *nest = siw_res_begin(msg);
+	__be32 term;
 	int err;
 
 	if (!nest)
@@ -79,9 +80,10 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 	err = rdma_nl_put_driver_u32(msg, "sq_size", qp->sq_size) ||
 	      rdma_nl_put_driver_u32(msg, "rq_size", qp->rq_size) ||
 	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error));
-	if (!err && qp->term_rcvd)
+	memcpy(&term, qp->term_rcvd, sizeof(term));
+	if (!err && term)
 		err = rdma_nl_put_driver_u32_hex(msg, "terminate",
-						 qp->term_rcvd);
+						 be32_to_cpu(term));
 	mutex_lock(&qp->mutex);
 	if (!err && qp->llp)
 		err = siw_put_conn(msg, qp);
