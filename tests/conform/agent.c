@@ -30,107 +30,20 @@
 #include <unistd.h>
 #include <endian.h>
 
-#include <infiniband/verbs.h>
-#include <rdma/rdma_cma.h>
+#include "agent.h"
 
-#define GUARD		4096u
-#define CANARY		0xc5
-#define SKEW		64u		/* regions don't begin on a page */
-#define SRC_LEN		(4u << 20)
-#define SINK_LEN	(256u << 10)
-#define MAX_SLOTS	2048u
-#define MAX_CONNS	2048u
-#define ADVERT_LEN	(5u * 16u)
-#define MS_NS		UINT64_C(1000000)
-
-enum { R1, R2, R3, R4, R5, RK, N_REGIONS };
-static const char * const region_name[] = { "R1", "R2", "R3", "R4", "R5", "K" };
-
-struct region {
-	uint8_t *map;
-	size_t map_len;
-	uint8_t *base;
-	uint32_t len;
-	struct ibv_mr *mr;
-};
-
-/* One completion, with what the memory looked like when it was polled. */
-struct cqe {
-	struct ibv_wc wc;
-	uint64_t r1, sum;
-	uint32_t data_len;
-	uint8_t data[64];
-};
-
-/* What the next connections of a session are to be like. */
-struct config {
-	unsigned int ird, ord, recvs, rsize, delay, cq, keep, sq;
-	bool advert, reject, early, nopoll;
-	uint8_t pd[512];
-	unsigned int pd_len;
-};
-
-struct conn {
-	struct session *s;
-	struct config cfg;
-	struct rdma_cm_id *id;
-	struct ibv_cq *cq;
-	struct ibv_comp_channel *chan;
-	struct ibv_mr *rmr;
-	uint8_t *rbuf;
-	unsigned int next_slot, n_cqe, cap_cqe, cq_events;
-	struct cqe *cqes;
-	uint64_t accept_at, drop_at;
-	uint64_t next_wr;
-	uint32_t qpn;
-	bool advertised, early_done, active;
-	unsigned int connect_port;
-};
-
-struct event {
-	unsigned int conn;
-	enum rdma_cm_event_type type;
-	int status;
-	unsigned int ird, ord, pd_len;
-	uint8_t pd[256];
-	uint64_t at;
-};
-
-struct session {
-	int ctl;
-	char line[8192];
-	size_t line_len;
-	bool over;
-	struct rdma_event_channel *chan;
-	struct rdma_cm_id *listen;
-	struct ibv_context *verbs;
-	struct ibv_pd *pd, *pd2;
-	struct region reg[N_REGIONS];
-	struct ibv_mr *src_mr, *adv_mr;
-	uint8_t adv[ADVERT_LEN];
-	struct config cfg;
-	struct conn *conn[MAX_CONNS];
-	unsigned int n_conn;
-	struct event *ev;
-	unsigned int n_ev;
-	uint64_t start;
-	struct ibv_mr *top_mr;
-	struct region top;
-};
-
-struct async_entry {
-	uint32_t qpn;
-	enum ibv_event_type type;
-};
-
-static struct sockaddr_storage bind_addr;
-static uint8_t *src_buf;
+struct sockaddr_storage bind_addr;
+const char * const region_name[N_REGIONS] = { "R1", "R2", "R3", "R4", "R5", "K" };
+uint8_t *src_buf;
 static bool atomics;
 static pthread_mutex_t async_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct async_entry async_log[4096];
 static unsigned int n_async;
 
-static uint64_t now_ns(void)
+/**
+ * now_ns() - monotonic time in nanoseconds
+ */
+uint64_t now_ns(void)
 {
 	struct timespec ts;
 
@@ -139,9 +52,6 @@ static uint64_t now_ns(void)
 }
 
 /* --- text --- */
-
-static void say(struct session *s, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 static void send_all(struct session *s, const char *text, size_t len)
 {
@@ -157,7 +67,12 @@ static void send_all(struct session *s, const char *text, size_t len)
 	}
 }
 
-static void say(struct session *s, const char *fmt, ...)
+/**
+ * say() - send text to the control connection
+ * @s: session; ends when the text cannot be sent
+ * @fmt: as for printf
+ */
+void say(struct session *s, const char *fmt, ...)
 {
 	char *text = NULL;
 	va_list ap;
@@ -171,48 +86,13 @@ static void say(struct session *s, const char *fmt, ...)
 	free(text);
 }
 
-static void say_errno(struct session *s, const char *what, int err)
-{
-	if (err == EOPNOTSUPP || err == ENOSYS)
-		say(s, "UNSUPPORTED %s: %s\n", what, strerror(err));
-	else
-		say(s, "ERR %s: %s (%d)\n", what, strerror(err), err);
-}
-
-/* The value of "key=" on a command line, or NULL. */
-static const char *arg(const char *line, const char *key)
-{
-	size_t n = strlen(key);
-	const char *p = line;
-
-	while ((p = strchr(p, ' '))) {
-		p++;
-		if (!strncmp(p, key, n) && p[n] == '=')
-			return p + n + 1;
-	}
-	return NULL;
-}
-
-static uint64_t arg_num(const char *line, const char *key, uint64_t dflt)
-{
-	const char *v = arg(line, key);
-
-	return v ? strtoull(v, NULL, 0) : dflt;
-}
-
-static unsigned int arg_hex(const char *line, const char *key, uint8_t *out,
-			    unsigned int max)
-{
-	const char *v = arg(line, key);
-	unsigned int n = 0, octet;
-
-	while (v && n < max && sscanf(v + 2 * n, "%2x", &octet) == 1 &&
-	       v[2 * n] != ' ' && v[2 * n + 1] && v[2 * n + 1] != ' ')
-		out[n++] = octet;
-	return n;
-}
-
-static void hex(char *out, const uint8_t *data, size_t len)
+/**
+ * hex() - octets as text
+ * @out: room for 2 * @len + 1 characters
+ * @data: octets
+ * @len: how many
+ */
+void hex(char *out, const uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		sprintf(out + 2 * i, "%02x", data[i]);
@@ -221,7 +101,12 @@ static void hex(char *out, const uint8_t *data, size_t len)
 
 /* --- memory --- */
 
-static uint64_t digest(const uint8_t *p, size_t len)
+/**
+ * digest() - FNV-1a, 64 bit
+ * @p: octets
+ * @len: how many
+ */
+uint64_t digest(const uint8_t *p, size_t len)
 {
 	uint64_t h = 0xcbf29ce484222325ull;
 
@@ -230,7 +115,15 @@ static uint64_t digest(const uint8_t *p, size_t len)
 	return h;
 }
 
-static int region_map(struct region *r, uint32_t len, unsigned int skew)
+/**
+ * region_map() - memory with canaries around it
+ * @r: region to fill in
+ * @len: its length in octets
+ * @skew: distance of its first octet from a page boundary
+ *
+ * Return: 0 or a negative errno.
+ */
+int region_map(struct region *r, uint32_t len, unsigned int skew)
 {
 	r->len = len;
 	r->map_len = 2 * GUARD + ((len + skew + 4095) & ~4095u);
@@ -255,7 +148,14 @@ static void region_free(struct region *r)
 }
 
 /* The first octet outside the region that has changed, or -1. */
-static long canary_broken(const struct region *r)
+/**
+ * canary_broken() - look for writes around a region
+ * @r: region
+ *
+ * Return: place of the first changed octet relative to the region, -1 when
+ * all are whole.
+ */
+long canary_broken(const struct region *r)
 {
 	for (size_t i = 0; r->map && i < r->map_len; i++) {
 		const uint8_t *p = r->map + i;
@@ -324,8 +224,14 @@ static int register_regions(struct session *s)
 	return s->adv_mr && s->src_mr ? 0 : -errno;
 }
 
-/* Protection domains and regions appear with the first device seen. */
-static int session_verbs(struct session *s, struct ibv_context *verbs)
+/**
+ * session_verbs() - protection domains and regions, once a device is known
+ * @s: session
+ * @verbs: device
+ *
+ * Return: 0 or a negative errno.
+ */
+int session_verbs(struct session *s, struct ibv_context *verbs)
 {
 	if (s->verbs)
 		return 0;
@@ -339,7 +245,14 @@ static int session_verbs(struct session *s, struct ibv_context *verbs)
 
 /* --- connections --- */
 
-static struct conn *conn_new(struct session *s, struct rdma_cm_id *id)
+/**
+ * conn_new() - a connection with the configuration of the session
+ * @s: session
+ * @id: its rdma_cm id
+ *
+ * Return: the connection, NULL when there are too many.
+ */
+struct conn *conn_new(struct session *s, struct rdma_cm_id *id)
 {
 	struct conn *c;
 
@@ -356,7 +269,11 @@ static struct conn *conn_new(struct session *s, struct rdma_cm_id *id)
 	return c;
 }
 
-static unsigned int conn_index(const struct conn *c)
+/**
+ * conn_index() - number of a connection in its session
+ * @c: connection
+ */
+unsigned int conn_index(const struct conn *c)
 {
 	for (unsigned int i = 0; i < c->s->n_conn; i++)
 		if (c->s->conn[i] == c)
@@ -364,7 +281,14 @@ static unsigned int conn_index(const struct conn *c)
 	return MAX_CONNS;
 }
 
-static int post_recvs(struct conn *c, unsigned int count)
+/**
+ * post_recvs() - post receives into the next free slots
+ * @c: connection with a queue pair
+ * @count: how many
+ *
+ * Return: 0 or a positive errno, as verbs do.
+ */
+int post_recvs(struct conn *c, unsigned int count)
 {
 	while (count--) {
 		struct ibv_sge sge = {
@@ -478,7 +402,11 @@ static void log_cqe(struct conn *c, const struct ibv_wc *wc)
 	}
 }
 
-static void conn_poll(struct conn *c)
+/**
+ * conn_poll() - move completions and CQ events to the log
+ * @c: connection
+ */
+void conn_poll(struct conn *c)
 {
 	struct ibv_wc wc;
 	struct ibv_cq *cq;
@@ -497,8 +425,11 @@ static void conn_poll(struct conn *c)
 	}
 }
 
-/* Gives up what the connection holds; its logs stay. */
-static void conn_drop(struct conn *c)
+/**
+ * conn_drop() - give up what a connection holds; its logs stay
+ * @c: connection
+ */
+void conn_drop(struct conn *c)
 {
 	if (c->id && c->id->qp)
 		rdma_destroy_qp(c->id);
@@ -659,7 +590,28 @@ static void on_cm_event(struct session *s, struct rdma_cm_event *ev)
 
 /* --- the loop of a session --- */
 
-static void session_work(struct session *s)
+/**
+ * session_channel() - make sure the session has an event channel
+ * @s: session
+ *
+ * Return: 0 or a negative errno.
+ */
+int session_channel(struct session *s)
+{
+	if (s->chan)
+		return 0;
+	s->chan = rdma_create_event_channel();
+	if (!s->chan)
+		return -errno;
+	fcntl(s->chan->fd, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+/**
+ * session_work() - handle what has happened, without waiting
+ * @s: session
+ */
+void session_work(struct session *s)
 {
 	struct rdma_cm_event *ev;
 	uint64_t now;
@@ -688,9 +640,17 @@ static void session_sleep(struct session *s, int ms, bool control)
 	poll(p, 2, ms);
 }
 
-/* Waits for done(s, arg), serving connections; false when time is over. */
-static bool session_wait(struct session *s, bool (*done)(struct session *s, void *),
-			 void *data, uint64_t ms)
+/**
+ * session_wait() - serve connections until something is done
+ * @s: session
+ * @done: asked again and again, with @data
+ * @data: for @done
+ * @ms: time limit in milliseconds
+ *
+ * Return: false when time is over.
+ */
+bool session_wait(struct session *s, bool (*done)(struct session *s, void *),
+		  void *data, uint64_t ms)
 {
 	uint64_t end = now_ns() + ms * MS_NS;
 
@@ -704,614 +664,7 @@ static bool session_wait(struct session *s, bool (*done)(struct session *s, void
 	}
 }
 
-/* --- commands --- */
-
-static struct conn *arg_conn(struct session *s, const char *line)
-{
-	uint64_t n = arg_num(line, "conn", s->n_conn ? s->n_conn - 1 : 0);
-
-	return n < s->n_conn ? s->conn[n] : NULL;
-}
-
-static struct region *arg_region(struct session *s, const char *line)
-{
-	const char *v = arg(line, "region");
-
-	for (unsigned int k = 0; v && k < N_REGIONS; k++)
-		if (!strncmp(v, region_name[k], strlen(region_name[k])))
-			return &s->reg[k];
-	return NULL;
-}
-
-static void set_config(struct session *s, const char *line)
-{
-	struct config *g = &s->cfg;
-
-	g->ird = arg_num(line, "ird", 4);
-	g->ord = arg_num(line, "ord", 4);
-	g->recvs = arg_num(line, "recvs", 9);
-	g->rsize = arg_num(line, "rsize", 64);
-	g->delay = arg_num(line, "delay", 0);
-	g->cq = arg_num(line, "cq", 1024);
-	g->sq = arg_num(line, "sq", 64);
-	g->keep = arg_num(line, "keep", 1000);
-	g->advert = arg_num(line, "advert", 1);
-	g->reject = arg_num(line, "reject", 0);
-	g->early = arg_num(line, "early", 0);
-	g->nopoll = arg_num(line, "nopoll", 0);
-	g->pd_len = arg_hex(line, "pd", g->pd, sizeof(g->pd));
-}
-
-static int session_channel(struct session *s)
-{
-	if (s->chan)
-		return 0;
-	s->chan = rdma_create_event_channel();
-	if (!s->chan)
-		return -errno;
-	fcntl(s->chan->fd, F_SETFL, O_NONBLOCK);
-	return 0;
-}
-
-static void cmd_hello(struct session *s, const char *line)
-{
-	struct ibv_device_attr attr = { 0 };
-	struct rdma_cm_id *id = NULL;
-	struct sockaddr_storage any = bind_addr;
-
-	(void)line;
-	if (session_channel(s) || rdma_create_id(s->chan, &id, NULL, RDMA_PS_TCP) ||
-	    rdma_bind_addr(id, (struct sockaddr *)&any) || !id->verbs) {
-		say_errno(s, "no RDMA device at the bind address", errno);
-	} else {
-		ibv_query_device(id->verbs, &attr);
-		say(s, "OK dev=%s atomics=%d ird=%d ord=%d maxqp=%d provider=%s\n",
-		    ibv_get_device_name(id->verbs->device),
-		    attr.atomic_cap != IBV_ATOMIC_NONE, attr.max_qp_rd_atom,
-		    attr.max_qp_init_rd_atom, attr.max_qp,
-		    getenv("RDMAV_DRIVERS") ? "own" : "stock");
-	}
-	if (id)
-		rdma_destroy_id(id);
-}
-
-static void cmd_listen(struct session *s, const char *line)
-{
-	struct sockaddr_storage addr = bind_addr;
-
-	set_config(s, line);
-	if (!s->listen) {
-		if (session_channel(s) ||
-		    rdma_create_id(s->chan, &s->listen, NULL, RDMA_PS_TCP) ||
-		    rdma_bind_addr(s->listen, (struct sockaddr *)&addr) ||
-		    rdma_listen(s->listen, 256)) {
-			say_errno(s, "listen", errno);
-			return;
-		}
-	}
-	if (s->listen->verbs && session_verbs(s, s->listen->verbs)) {
-		say_errno(s, "regions", errno);
-		return;
-	}
-	say(s, "OK port=%d\n", ntohs(rdma_get_src_port(s->listen)));
-}
-
-static void cmd_connect(struct session *s, const char *line)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST }, *to = NULL;
-	const char *addr = arg(line, "addr"), *port = arg(line, "port");
-	struct sockaddr_storage from = bind_addr;
-	char host[64] = "", service[16] = "";
-	struct rdma_cm_id *id = NULL;
-	struct conn *c;
-
-	set_config(s, line);
-	if (addr)
-		snprintf(host, sizeof(host), "%.*s", (int)strcspn(addr, " "), addr);
-	if (port)
-		snprintf(service, sizeof(service), "%.*s",
-			 (int)strcspn(port, " "), port);
-	if (getaddrinfo(host, service, &hints, &to)) {
-		say(s, "ERR address\n");
-		return;
-	}
-	if (session_channel(s) || rdma_create_id(s->chan, &id, NULL, RDMA_PS_TCP) ||
-	    rdma_resolve_addr(id, (struct sockaddr *)&from, to->ai_addr, 3000)) {
-		say_errno(s, "resolve", errno);
-		if (id)
-			rdma_destroy_id(id);
-	} else {
-		c = conn_new(s, id);
-		if (c) {
-			c->active = true;
-			say(s, "OK conn=%u\n", conn_index(c));
-		} else {
-			rdma_destroy_id(id);
-			say(s, "ERR too many connections\n");
-		}
-	}
-	freeaddrinfo(to);
-}
-
-static void say_event(struct session *s, const struct event *e)
-{
-	char pd[513];
-
-	hex(pd, e->pd, e->pd_len < 256 ? e->pd_len : 256);
-	say(s, "- conn=%u event=%s status=%d ird=%u ord=%u pdlen=%u pd=%s ms=%" PRIu64 "\n",
-	    e->conn, rdma_event_str(e->type) + strlen("RDMA_CM_EVENT_"),
-	    e->status, e->ird, e->ord, e->pd_len, pd,
-	    (e->at - s->start) / (uint64_t)MS_NS);
-}
-
-static void cmd_events(struct session *s, const char *line)
-{
-	(void)line;
-	session_work(s);
-	for (unsigned int i = 0; i < s->n_ev; i++)
-		say_event(s, &s->ev[i]);
-	say(s, "OK n=%u\n", s->n_ev);
-}
-
-struct wait_event {
-	const char *names;
-	unsigned int conn;
-	bool any_conn;
-	const struct event *found;
-};
-
-static bool event_seen(struct session *s, void *data)
-{
-	struct wait_event *w = data;
-
-	for (unsigned int i = 0; i < s->n_ev; i++) {
-		const char *name = rdma_event_str(s->ev[i].type) +
-				   strlen("RDMA_CM_EVENT_");
-		const char *hit = w->names;
-		size_t n = strlen(name);
-
-		if (!w->any_conn && s->ev[i].conn != w->conn)
-			continue;
-		while ((hit = strstr(hit, name)) && hit[n] != ',' &&
-		       hit[n] != ' ' && hit[n])
-			hit += n;
-		if (hit) {
-			w->found = &s->ev[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-static void cmd_wait(struct session *s, const char *line)
-{
-	const char *names = arg(line, "event");
-	struct wait_event w = { .any_conn = !arg(line, "conn"),
-				.conn = arg_num(line, "conn", 0) };
-	char copy[256] = "";
-
-	if (names)
-		snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(names, " "), names);
-	w.names = copy;
-	if (session_wait(s, event_seen, &w, arg_num(line, "timeout", 5000))) {
-		say_event(s, w.found);
-		say(s, "OK\n");
-	} else {
-		say(s, "ERR timeout\n");
-	}
-}
-
-static void say_cqe(struct session *s, const struct cqe *e)
-{
-	const struct ibv_wc *wc = &e->wc;
-	char data[129];
-	bool good = wc->status == IBV_WC_SUCCESS;
-
-	hex(data, e->data, e->data_len);
-	say(s, "- wr=%" PRIu64 " status=%d op=%d len=%u flags=%u imm=%08x inv=%08x r1=%016" PRIx64 " sum=%016" PRIx64 " data=%s\n",
-	    wc->wr_id, wc->status,
-	    good ? (int)wc->opcode : -1, good ? wc->byte_len : 0,
-	    good ? wc->wc_flags : 0,
-	    good && wc->wc_flags & IBV_WC_WITH_IMM ? ntohl(wc->imm_data) : 0,
-	    good && wc->wc_flags & IBV_WC_WITH_INV ? wc->invalidated_rkey : 0,
-	    e->r1, e->sum, data);
-}
-
-struct wait_cqes {
-	struct conn *c;
-	unsigned int min;
-};
-
-static bool cqes_there(struct session *s, void *data)
-{
-	struct wait_cqes *w = data;
-
-	(void)s;
-	return w->c->n_cqe >= w->min;
-}
-
-static void cmd_cqes(struct session *s, const char *line)
-{
-	struct wait_cqes w = { .c = arg_conn(s, line),
-			       .min = arg_num(line, "min", 0) };
-	if (!w.c) {
-		say(s, "ERR no such connection\n");
-		return;
-	}
-	session_wait(s, cqes_there, &w, arg_num(line, "timeout", 0));
-	for (unsigned int i = arg_num(line, "from", 0); i < w.c->n_cqe; i++)
-		say_cqe(s, &w.c->cqes[i]);
-	say(s, "OK n=%u events=%u posted=%u sent=%" PRIu64 "\n", w.c->n_cqe,
-	    w.c->cq_events, w.c->next_slot, w.c->next_wr);
-}
-
-static int send_opcode(const char *op)
-{
-	static const struct {
-		const char *name;
-		int op;
-	} ops[] = {
-		{ "send", IBV_WR_SEND }, { "sendinv", IBV_WR_SEND_WITH_INV },
-		{ "write", IBV_WR_RDMA_WRITE }, { "read", IBV_WR_RDMA_READ },
-		{ "fadd", IBV_WR_ATOMIC_FETCH_AND_ADD },
-		{ "cas", IBV_WR_ATOMIC_CMP_AND_SWP },
-		{ "imm", IBV_WR_SEND_WITH_IMM },
-		{ "writeimm", IBV_WR_RDMA_WRITE_WITH_IMM },
-	};
-
-	for (size_t i = 0; op && i < sizeof(ops) / sizeof(ops[0]); i++)
-		if (!strncmp(op, ops[i].name, strcspn(op, " ")) &&
-		    strlen(ops[i].name) == strcspn(op, " "))
-			return ops[i].op;
-	return -1;
-}
-
-static bool is_atomic(int op)
-{
-	return op == IBV_WR_ATOMIC_FETCH_AND_ADD ||
-	       op == IBV_WR_ATOMIC_CMP_AND_SWP;
-}
-
-static void build_wr(struct conn *c, const char *line, int op,
-		     struct ibv_send_wr *wr, struct ibv_sge *sge)
-{
-	bool sink = op == IBV_WR_RDMA_READ || is_atomic(op);
-	uint64_t off = arg_num(line, "off", 0);
-
-	sge->addr = (uintptr_t)(sink ? c->s->reg[RK].base : src_buf) + off;
-	sge->lkey = sink ? c->s->reg[RK].mr->lkey : c->s->src_mr->lkey;
-	sge->length = is_atomic(op) ? 8 : arg_num(line, "len", 16);
-	wr->sg_list = sge;
-	wr->num_sge = sge->length ? 1 : 0;
-	wr->opcode = op;
-	wr->send_flags = IBV_SEND_SIGNALED |
-			 (arg_num(line, "se", 0) ? IBV_SEND_SOLICITED : 0) |
-			 (arg_num(line, "fence", 0) ? IBV_SEND_FENCE : 0);
-	if (is_atomic(op)) {
-		wr->wr.atomic.remote_addr = arg_num(line, "to", 0);
-		wr->wr.atomic.rkey = arg_num(line, "stag", 0);
-		wr->wr.atomic.compare_add = arg_num(line, "add", 1);
-		wr->wr.atomic.swap = arg_num(line, "swap", 0);
-	} else {
-		wr->wr.rdma.remote_addr = arg_num(line, "to", 0);
-		wr->wr.rdma.rkey = arg_num(line, "stag", 0);
-	}
-	if (op == IBV_WR_SEND_WITH_INV) {
-		wr->invalidate_rkey = arg_num(line, "inv", 0);
-		wr->wr.rdma.rkey = wr->invalidate_rkey;
-	} else {
-		wr->imm_data = htonl(arg_num(line, "imm", 0));
-	}
-}
-
-static void cmd_post(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-	uint64_t count = arg_num(line, "count", 1);
-	uint64_t step = arg_num(line, "step", 0);
-	int op = send_opcode(arg(line, "op"));
-	struct ibv_send_wr wr = { 0 }, *bad;
-	struct ibv_sge sge;
-	int err = 0;
-
-	if (!c || !c->id || !c->id->qp || op < 0) {
-		say(s, "ERR no queue pair or no such operation\n");
-		return;
-	}
-	build_wr(c, line, op, &wr, &sge);
-	for (uint64_t i = 0; i < count && !err; i++) {
-		wr.wr_id = 0x10000 + c->next_wr;
-		err = ibv_post_send(c->id->qp, &wr, &bad);
-		if (!err)
-			c->next_wr++;
-		sge.addr += step;
-		wr.wr.rdma.remote_addr += step;
-	}
-	if (err == EINVAL && (is_atomic(op) || op == IBV_WR_SEND_WITH_IMM ||
-			      op == IBV_WR_RDMA_WRITE_WITH_IMM))
-		say(s, "UNSUPPORTED post: %s\n", strerror(err));
-	else if (err)
-		say_errno(s, "post", err);
-	else
-		say(s, "OK sent=%" PRIu64 "\n", c->next_wr);
-}
-
-static void cmd_repost(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-	int err = c && c->id && c->id->qp ?
-		  post_recvs(c, arg_num(line, "count", 1)) : ENOTCONN;
-
-	if (err)
-		say_errno(s, "repost", err);
-	else
-		say(s, "OK posted=%u\n", c->next_slot);
-}
-
-static void cmd_arm(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-
-	if (!c || !c->cq) {
-		say(s, "ERR no completion queue\n");
-		return;
-	}
-	conn_poll(c);
-	if (ibv_req_notify_cq(c->cq, arg_num(line, "solicited", 0)))
-		say_errno(s, "arm", errno);
-	else
-		say(s, "OK events=%u\n", c->cq_events);
-}
-
-static void cmd_digest(struct session *s, const char *line)
-{
-	const char *broken = "";
-	long at = 0;
-
-	(void)line;
-	session_work(s);
-	for (unsigned int k = 0; k < N_REGIONS; k++) {
-		long off = canary_broken(&s->reg[k]);
-
-		if (off != -1) {
-			broken = region_name[k];
-			at = off;
-		}
-	}
-	say(s, "OK");
-	for (unsigned int k = 0; k < N_REGIONS && s->reg[k].base; k++)
-		say(s, " %s=%016" PRIx64, region_name[k],
-		    digest(s->reg[k].base, s->reg[k].len));
-	if (*broken)
-		say(s, " canary=%s%+ld\n", broken, at);
-	else
-		say(s, " canary=whole\n");
-}
-
-static void cmd_peek(struct session *s, const char *line)
-{
-	struct region *r = arg_region(s, line);
-	uint64_t off = arg_num(line, "off", 0), len = arg_num(line, "len", 16);
-	char *text;
-
-	if (!r || !r->base || off > r->len || len > r->len - off) {
-		say(s, "ERR range\n");
-		return;
-	}
-	text = malloc(2 * len + 1);
-	if (!text)
-		abort();
-	hex(text, r->base + off, len);
-	say(s, "OK data=%s\n", text);
-	free(text);
-}
-
-static void cmd_poke(struct session *s, const char *line)
-{
-	struct region *r = arg_region(s, line);
-	uint64_t off = arg_num(line, "off", 0);
-	uint8_t data[1024];
-	unsigned int n = arg_hex(line, "data", data, sizeof(data));
-
-	if (!r || !r->base || off > r->len || n > r->len - off) {
-		say(s, "ERR range\n");
-		return;
-	}
-	memcpy(r->base + off, data, n);
-	say(s, "OK\n");
-}
-
-static void cmd_dereg(struct session *s, const char *line)
-{
-	struct region *r = arg_region(s, line);
-	int err;
-
-	if (!r || !r->mr) {
-		say(s, "ERR not registered\n");
-		return;
-	}
-	err = ibv_dereg_mr(r->mr);
-	if (err) {
-		say_errno(s, "dereg", err);
-		return;
-	}
-	r->mr = NULL;
-	say(s, "OK digest=%016" PRIx64 "\n", digest(r->base, r->len));
-}
-
-/* Registers count small regions, at most hold at a time, and prints STags. */
-static void cmd_reg(struct session *s, const char *line)
-{
-	unsigned int count = arg_num(line, "count", 16);
-	unsigned int hold = arg_num(line, "hold", 64);
-	struct ibv_mr **mr;
-	unsigned int done = 0;
-
-	if (!hold || !s->pd) {
-		say(s, "ERR no device yet\n");
-		return;
-	}
-	mr = calloc(hold, sizeof(*mr));
-	if (!mr)
-		abort();
-	for (; done < count; done++) {
-		struct ibv_mr **slot = &mr[done % hold];
-
-		if (*slot)
-			ibv_dereg_mr(*slot);
-		*slot = ibv_reg_mr(s->pd, src_buf + 64 * (done % 1024), 64,
-				   IBV_ACCESS_LOCAL_WRITE |
-				   IBV_ACCESS_REMOTE_WRITE);
-		if (!*slot)
-			break;
-		say(s, "- stag=%08x lkey=%08x\n", (*slot)->rkey, (*slot)->lkey);
-	}
-	for (unsigned int i = 0; i < hold; i++)
-		if (mr[i])
-			ibv_dereg_mr(mr[i]);
-	free(mr);
-	say(s, "OK n=%u\n", done);
-}
-
-/* A region whose TOs are the last ones of the address range. */
-static void cmd_top(struct session *s, const char *line)
-{
-	(void)line;
-	if (!s->pd) {
-		say(s, "ERR no device yet\n");
-		return;
-	}
-	if (!s->top_mr) {
-		if (region_map(&s->top, 8192, 0)) {
-			say(s, "ERR memory\n");
-			return;
-		}
-		s->top_mr = ibv_reg_mr_iova(s->pd, s->top.base, 8192, 0 - 8192ull,
-					    IBV_ACCESS_LOCAL_WRITE |
-					    IBV_ACCESS_REMOTE_WRITE |
-					    IBV_ACCESS_REMOTE_READ);
-	}
-	if (!s->top_mr)
-		say(s, "UNSUPPORTED top region: %s\n", strerror(errno));
-	else
-		say(s, "OK stag=%08x to=%016llx len=8192 canary=%ld digest=%016" PRIx64 "\n",
-		    s->top_mr->rkey, 0 - 8192ull, canary_broken(&s->top),
-		    digest(s->top.base, s->top.len));
-}
-
-static void cmd_query(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-	struct ibv_qp_init_attr init;
-	struct ibv_qp_attr attr;
-
-	if (!c || !c->id || !c->id->qp) {
-		say(s, "ERR no queue pair\n");
-		return;
-	}
-	memset(&attr, 0, sizeof(attr));
-	if (ibv_query_qp(c->id->qp, &attr, IBV_QP_STATE | IBV_QP_CAP, &init))
-		say_errno(s, "query", errno);
-	else
-		say(s, "OK state=%d ird=%d ord=%d early=%d\n", attr.qp_state,
-		    attr.max_dest_rd_atomic, attr.max_rd_atomic, c->early_done);
-}
-
-static void cmd_async(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-	unsigned int n = 0;
-
-	pthread_mutex_lock(&async_lock);
-	for (unsigned int i = 0; i < n_async; i++) {
-		if (c && async_log[i].qpn != c->qpn)
-			continue;
-		say(s, "- qpn=%u type=%d\n", async_log[i].qpn, async_log[i].type);
-		n++;
-	}
-	pthread_mutex_unlock(&async_lock);
-	say(s, "OK n=%u\n", n);
-}
-
-static void cmd_disconnect(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-
-	if (!c || !c->id || rdma_disconnect(c->id))
-		say_errno(s, "disconnect", errno);
-	else
-		say(s, "OK\n");
-}
-
-static void cmd_polling(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-
-	if (c)
-		c->cfg.nopoll = !arg_num(line, "on", 1);
-	say(s, c ? "OK\n" : "ERR no such connection\n");
-}
-
-static void cmd_drop(struct session *s, const char *line)
-{
-	struct conn *c = arg_conn(s, line);
-
-	if (c && (c->id || c->cq))
-		conn_drop(c);
-	say(s, c ? "OK\n" : "ERR no such connection\n");
-}
-
-static void cmd_mem(struct session *s, const char *line)
-{
-	unsigned long free_kb = 0, slab = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
-	char text[128];
-
-	(void)line;
-	while (f && fgets(text, sizeof(text), f)) {
-		sscanf(text, "MemAvailable: %lu", &free_kb);
-		sscanf(text, "Slab: %lu", &slab);
-	}
-	if (f)
-		fclose(f);
-	say(s, "OK free=%lu slab=%lu\n", free_kb, slab);
-}
-
-static void cmd_quit(struct session *s, const char *line)
-{
-	(void)line;
-	say(s, "OK\n");
-	s->over = true;
-}
-
-static const struct {
-	const char *name;
-	void (*run)(struct session *s, const char *line);
-} commands[] = {
-	{ "HELLO", cmd_hello }, { "LISTEN", cmd_listen },
-	{ "CONNECT", cmd_connect }, { "EVENTS", cmd_events },
-	{ "WAIT", cmd_wait }, { "CQES", cmd_cqes }, { "POST", cmd_post },
-	{ "REPOST", cmd_repost }, { "ARM", cmd_arm }, { "DIGEST", cmd_digest },
-	{ "PEEK", cmd_peek }, { "POKE", cmd_poke }, { "DEREG", cmd_dereg },
-	{ "REG", cmd_reg }, { "TOP", cmd_top }, { "QUERY", cmd_query },
-	{ "ASYNC", cmd_async }, { "DISCONNECT", cmd_disconnect },
-	{ "POLLING", cmd_polling }, { "DROP", cmd_drop }, { "MEM", cmd_mem },
-	{ "QUIT", cmd_quit },
-};
-
-static void run_line(struct session *s, const char *line)
-{
-	size_t n = strcspn(line, " ");
-
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strlen(commands[i].name) == n &&
-		    !strncmp(line, commands[i].name, n)) {
-			commands[i].run(s, line);
-			return;
-		}
-	}
-	say(s, "ERR unknown command\n");
-}
+/* --- control connection --- */
 
 static void session_read(struct session *s)
 {
@@ -1401,6 +754,30 @@ static void *async_thread(void *data)
 		ibv_ack_async_event(&ev);
 	}
 	return NULL;
+}
+
+/**
+ * async_entries() - next async event of a queue pair
+ * @from: where to look, 0 at first
+ * @qpn: number of the queue pair
+ * @entry: filled in
+ *
+ * Return: @from for the next call, 0 when there is none.
+ */
+unsigned int async_entries(unsigned int from, uint32_t qpn,
+			   struct async_entry *entry)
+{
+	unsigned int found = 0;
+
+	pthread_mutex_lock(&async_lock);
+	for (; from < n_async && !found; from++) {
+		if (async_log[from].qpn == qpn) {
+			*entry = async_log[from];
+			found = from + 1;
+		}
+	}
+	pthread_mutex_unlock(&async_lock);
+	return found;
 }
 
 static void start_thread(void *(*fn)(void *), void *data)
