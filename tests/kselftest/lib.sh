@@ -66,6 +66,17 @@ fail()
 	exit 1
 }
 
+# Kill what this shell started and no longer waits for.
+reap()
+{
+	local pid
+
+	for pid in $(jobs -p); do
+		kill -9 "$pid" 2>/dev/null || true
+	done
+	wait 2>/dev/null || true
+}
+
 # One case: a function or command in a subshell with errexit on. What it
 # printed is shown if it failed, or with VERBOSE=1. A function "before", if
 # there is one, runs first.
@@ -79,6 +90,7 @@ t()	# NAME COMMAND...
 	! declare -F before > /dev/null || before > /dev/null 2>&1
 	(
 		set -eu
+		trap reap EXIT
 		"$@"
 	) < /dev/null > "$work/case" 2>&1 &
 	pid=$!
@@ -357,16 +369,6 @@ leak_oracle()
 
 # ------------------------------------------------------------------ frame
 
-# Kill what this script started and no longer waits for.
-reap()
-{
-	local pid
-
-	for pid in $(jobs -p); do
-		kill -9 "$pid" 2>/dev/null || true
-	done
-	wait 2>/dev/null || true
-}
 
 cleanup()
 {
