@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Work requests that were started and are not completed, and the Reads and
+ * atomics among them. Completions leave in the order of posting.
+ */
+#include "cq.h"
+#include "qp.h"
+
+static struct siw_flight *flight_at(struct siw_qp *qp, u32 idx)
+{
+	return &qp->flight[idx & (qp->sq_size - 1)];
+}
+
+static bool flight_push(struct siw_qp *qp, const struct siw_flight *fl,
+			u8 status)
+{
+	struct siw_wc wc = {
+		.id = fl->id,
+		.opcode = fl->opcode,
+		.status = status,
+		.bytes = fl->bytes,
+		.vendor_err = status ? siw_qp_vendor_err(qp) : 0,
+	};
+
+	return siw_cq_push(qp->scq, &qp->base, &wc);
+}
+
+/**
+ * siw_flight_full() - is there no room for another work request
+ * @qp: queue pair
+ *
+ * Context: the sender. Return: true if it must wait.
+ */
+bool siw_flight_full(struct siw_qp *qp)
+{
+	return qp->flight_tail - READ_ONCE(qp->flight_head) >= qp->sq_size;
+}
+
+/**
+ * siw_flight_add() - note a work request that is being started
+ * @qp: queue pair
+ * @fl: the entry
+ *
+ * Context: the sender, siw_flight_full() was false.
+ * Return: index for siw_flight_answered().
+ */
+u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl)
+{
+	unsigned long irq;
+	u32 idx;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	idx = qp->flight_tail++;
+	*flight_at(qp, idx) = *fl;
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	return idx;
+}
+
+static bool flight_is_done(const struct siw_flight *fl, u64 pos)
+{
+	switch (fl->wait) {
+	case SIW_FLIGHT_DONE:
+		return true;
+	case SIW_FLIGHT_SENT:
+		return fl->end <= pos;
+	default:
+		return false;
+	}
+}
+
+static bool flight_pop(struct siw_qp *qp, u64 pos)
+{
+	bool fire = false;
+
+	lockdep_assert_held(&qp->sq_lock);
+	while (qp->flight_head != qp->flight_tail) {
+		struct siw_flight *fl = flight_at(qp, qp->flight_head);
+
+		if (!flight_is_done(fl, pos))
+			break;
+		if (fl->signalled || fl->status)
+			fire |= flight_push(qp, fl, fl->status);
+		WRITE_ONCE(qp->flight_head, qp->flight_head + 1);
+	}
+	return fire;
+}
+
+/**
+ * siw_flight_sent() - complete what TCP has taken
+ * @qp: queue pair
+ * @pos: stream position TCP has taken octets up to
+ *
+ * Context: the sender.
+ */
+void siw_flight_sent(struct siw_qp *qp, u64 pos)
+{
+	unsigned long irq;
+	bool fire;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	fire = flight_pop(qp, pos);
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	if (fire)
+		siw_cq_notify(qp->scq);
+}
+
+/**
+ * siw_flight_answered() - the answer to a Read or an atomic came
+ * @qp: queue pair
+ * @idx: from siw_flight_add()
+ * @status: enum siw_wc_status
+ *
+ * Context: the receiver.
+ */
+void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status)
+{
+	struct siw_flight *fl = flight_at(qp, idx);
+	unsigned long irq;
+	bool fire;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	fl->status = status;
+	fl->wait = SIW_FLIGHT_DONE;
+	fire = flight_pop(qp, READ_ONCE(qp->tx.taken));
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	if (fire)
+		siw_cq_notify(qp->scq);
+}
+
+/**
+ * siw_flight_flush() - complete everything, in error unless it is done
+ * @qp: queue pair; nobody sends or receives any more
+ *
+ * Context: process.
+ */
+void siw_flight_flush(struct siw_qp *qp)
+{
+	unsigned long irq;
+	bool fire;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	fire = flight_pop(qp, qp->tx.taken);
+	while (qp->flight_head != qp->flight_tail) {
+		struct siw_flight *fl = flight_at(qp, qp->flight_head++);
+		u8 status = fl->status;
+
+		if (!status && !flight_is_done(fl, qp->tx.taken))
+			status = SIW_WC_WR_FLUSH_ERR;
+		fl->bytes = 0;
+		fire |= flight_push(qp, fl, status);
+	}
+	qp->orq_head = qp->orq_tail;
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	if (fire)
+		siw_cq_notify(qp->scq);
+}
+
+/**
+ * siw_orq_room() - may another Read or atomic be sent
+ * @qp: queue pair
+ *
+ * Context: the sender. Return: true if fewer than ORD are outstanding.
+ */
+bool siw_orq_room(struct siw_qp *qp)
+{
+	return qp->orq_tail - READ_ONCE(qp->orq_head) < qp->conn.ord;
+}
+
+/**
+ * siw_orq_empty() - is no Read or atomic outstanding
+ * @qp: queue pair
+ *
+ * Context: any. Return: true if none is.
+ */
+bool siw_orq_empty(struct siw_qp *qp)
+{
+	return READ_ONCE(qp->orq_tail) == READ_ONCE(qp->orq_head);
+}
+
+/**
+ * siw_orq_add() - note a request that will be answered
+ * @qp: queue pair
+ * @e: the entry
+ *
+ * Context: the sender, siw_orq_room() was true.
+ */
+void siw_orq_add(struct siw_qp *qp, const struct siw_orq_entry *e)
+{
+	qp->orq[qp->orq_tail & (qp->orq_size - 1)] = *e;
+	/* the entry before the index; pairs with siw_orq_first() */
+	smp_store_release(&qp->orq_tail, qp->orq_tail + 1);
+}
+
+/**
+ * siw_orq_first() - the oldest request without an answer
+ * @qp: queue pair
+ *
+ * Context: the receiver. Return: the entry or NULL.
+ */
+struct siw_orq_entry *siw_orq_first(struct siw_qp *qp)
+{
+	if (qp->orq_head == smp_load_acquire(&qp->orq_tail))
+		return NULL;
+	return &qp->orq[qp->orq_head & (qp->orq_size - 1)];
+}
+
+/**
+ * siw_orq_done() - the oldest request is answered
+ * @qp: queue pair
+ * @status: enum siw_wc_status of its work request
+ *
+ * Context: the receiver.
+ */
+void siw_orq_done(struct siw_qp *qp, u8 status)
+{
+	struct siw_orq_entry *e = siw_orq_first(qp);
+	bool rtr = e->rtr;
+	u32 flight = e->flight;
+
+	smp_store_release(&qp->orq_head, qp->orq_head + 1);
+	if (!rtr)
+		siw_flight_answered(qp, flight, status);
+	/* a fence or the ORD may have held the sender back */
+	siw_tx_kick(qp);
+}

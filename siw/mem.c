@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * STag table, access checks, copying in and out of memory regions.
+ */
+#include <linux/bottom_half.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "device.h"
+#include "mem.h"
+#include "pd.h"
+
+#define MEM_INDEX_BITS		24
+#define MEM_TRIES		64
+
+static u32 mem_index(u32 stag)
+{
+	return stag >> 8;
+}
+
+/**
+ * siw_mem_insert() - give memory an STag and make it known to peers
+ * @sdev: device
+ * @mem: filled in but for the STag
+ * @key: low octet of the STag, -1 for a random one
+ *
+ * STags are hard to guess and spread over all 32 bits, and a value that was
+ * freed does not come back soon (RFC 5042 6.1.1, SEC-03). STags 0 and 1 are
+ * never given out: peers use them in zero-length messages (SEC-04).
+ *
+ * Context: process.
+ * Return: 0, -ENOMEM, -ENOSPC.
+ */
+int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key)
+{
+	int i, rv = -ENOSPC;
+
+	mem->sdev = sdev;
+	for (i = 0; i < MEM_TRIES; i++) {
+		u32 r = get_random_u32();
+
+		if (!mem_index(r))
+			continue;
+		if (key >= 0)
+			r = (r & ~0xff) | key;
+		mem->stag = r;
+		rv = xa_insert(&sdev->mems, mem_index(r), mem, GFP_KERNEL);
+		if (rv != -EBUSY)
+			return rv;
+	}
+	return -ENOSPC;
+}
+
+static void mem_free_rcu(struct rcu_head *rcu)
+{
+	struct siw_mem *mem = container_of(rcu, struct siw_mem, rcu);
+
+	kvfree(mem->kva);
+	kfree(mem);
+}
+
+/**
+ * siw_mem_remove() - take memory away for good
+ * @mem: from siw_mem_insert()
+ *
+ * When it returns, no data path touches the memory any more. The object
+ * itself is freed after a grace period.
+ *
+ * Context: process.
+ */
+void siw_mem_remove(struct siw_mem *mem)
+{
+	xa_erase(&mem->sdev->mems, mem_index(mem->stag));
+	siw_mem_revoke(mem);
+	call_rcu(&mem->rcu, mem_free_rcu);
+}
+
+/**
+ * siw_mem_begin() - find memory and keep it from being revoked
+ * @sdev: device
+ * @stag: all 32 bits count
+ *
+ * Context: bottom halves are off until siw_mem_end(), which must come soon and
+ * without sleeping: a revocation spins for it.
+ * Return: the memory, or NULL if the STag names nothing valid.
+ */
+struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag)
+{
+	struct siw_mem *mem;
+
+	local_bh_disable();
+	rcu_read_lock();
+	mem = xa_load(&sdev->mems, mem_index(stag));
+	if (mem) {
+		atomic_inc(&mem->users);
+		/* pairs with siw_mem_revoke(): it sees us or we see it */
+		smp_mb__after_atomic();
+		if (READ_ONCE(mem->valid) && READ_ONCE(mem->stag) == stag) {
+			rcu_read_unlock();
+			return mem;
+		}
+		atomic_dec(&mem->users);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+	return NULL;
+}
+
+/**
+ * siw_mem_end() - let go of memory
+ * @mem: from siw_mem_begin()
+ *
+ * Context: as siw_mem_begin().
+ */
+void siw_mem_end(struct siw_mem *mem)
+{
+	/* what was copied is done before a revocation goes on */
+	smp_mb__before_atomic();
+	atomic_dec(&mem->users);
+	local_bh_enable();
+}
+
+/**
+ * siw_mem_revoke() - no octet of the memory moves after this
+ * @mem: memory; the caller is not between siw_mem_begin() and _end() with it
+ *
+ * Users run with bottom halves off on another CPU, so the wait is short.
+ *
+ * Context: any but hard interrupts.
+ */
+void siw_mem_revoke(struct siw_mem *mem)
+{
+	WRITE_ONCE(mem->valid, false);
+	smp_mb();
+	while (atomic_read(&mem->users))
+		cpu_relax();
+	/* what the users copied is visible before the caller reuses it */
+	smp_mb();
+}
+
+/**
+ * siw_mem_check() - may a range be accessed
+ * @mem: memory
+ * @pd: protection domain of the accessing queue
+ * @to: first octet
+ * @len: octets, not 0
+ * @access: IB_ACCESS_* right needed, 0 for local reading
+ *
+ * Order of checks as in RFC 5041 7.1: association, rights, wrap, bounds; the
+ * arithmetic is unsigned 64 bit throughout.
+ *
+ * Context: any.
+ * Return: SIW_MEM_OK or what is wrong.
+ */
+enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
+				 const struct ib_pd *pd, u64 to, u64 len,
+				 u32 access)
+{
+	u64 off = to - mem->va;
+
+	if (mem->pd != pd)
+		return SIW_MEM_BAD_PD;
+	if ((READ_ONCE(mem->access) & access) != access)
+		return SIW_MEM_BAD_ACCESS;
+	if (to + len < to && to + len)
+		return SIW_MEM_WRAP;
+	if (mem->kind == SIW_MEM_DMA)
+		return SIW_MEM_OK;
+	if (to < mem->va || off > mem->len || len > mem->len - off)
+		return SIW_MEM_BOUNDS;
+	return SIW_MEM_OK;
+}
+
+/*
+ * Where octet @to lies; @run is cut to the octets that follow it without a
+ * gap. Neighbouring pages are one run where the kernel maps them so.
+ */
+static void *mem_at(const struct siw_mem *mem, u64 to, u32 *run)
+{
+	u64 off;
+	u32 idx, in_page, n;
+	u8 *p;
+
+	if (mem->kind == SIW_MEM_DMA)
+		return (void *)(uintptr_t)to;
+	off = to - mem->va + mem->first_off;
+	idx = off >> PAGE_SHIFT;
+	in_page = off & ~PAGE_MASK;
+	p = mem->kva[idx];
+	n = PAGE_SIZE - in_page;
+	while (n < *run && idx + 1 < mem->num_pages &&
+	       mem->kva[idx + 1] == mem->kva[idx] + PAGE_SIZE) {
+		n += PAGE_SIZE;
+		idx++;
+	}
+	*run = min(*run, n);
+	return p + in_page;
+}
+
+/**
+ * siw_mem_ptr() - kernel address of one octet
+ * @mem: checked memory
+ * @to: its tagged offset
+ *
+ * Context: between siw_mem_begin() and _end(). Return: the address; good to
+ * the end of the page.
+ */
+void *siw_mem_ptr(const struct siw_mem *mem, u64 to)
+{
+	u32 run = 1;
+
+	return mem_at(mem, to, &run);
+}
+
+/**
+ * siw_mem_copy_to() - place octets
+ * @mem: memory
+ * @to: tagged offset of the first; the range was checked
+ * @src: octets
+ * @len: number of octets
+ *
+ * Context: between siw_mem_begin() and _end().
+ */
+void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
+		     u32 len)
+{
+	while (len) {
+		u32 n = len;
+		void *p = mem_at(mem, to, &n);
+
+		memcpy(p, src, n);
+		src += n;
+		to += n;
+		len -= n;
+	}
+}
+
+/**
+ * siw_mem_copy_from() - fetch octets
+ * @mem: memory
+ * @to: tagged offset of the first; the range was checked
+ * @dst: destination
+ * @len: number of octets
+ *
+ * Context: between siw_mem_begin() and _end().
+ */
+void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len)
+{
+	while (len) {
+		u32 n = len;
+		const void *p = mem_at(mem, to, &n);
+
+		memcpy(dst, p, n);
+		dst += n;
+		to += n;
+		len -= n;
+	}
+}
+
+static enum siw_mem_fault mem_may_invalidate(const struct siw_mem *mem,
+					     const struct ib_pd *pd,
+					     bool remote)
+{
+	if (mem->pd != pd)
+		return SIW_MEM_BAD_PD;
+	if (mem->inval == SIW_INVAL_NEVER)
+		return SIW_MEM_BAD_STAG;
+	/* a peer must not take away what others still use (RFC 5040 8.1.1) */
+	if (mem->inval == SIW_INVAL_ALONE &&
+	    (!remote || siw_pd_conns(pd) > 1))
+		return SIW_MEM_BAD_STAG;
+	if (remote && !(mem->access & SIW_ACCESS_REMOTE))
+		return SIW_MEM_BAD_ACCESS;
+	return SIW_MEM_OK;
+}
+
+/**
+ * siw_mem_invalidate() - revoke an STag by its number
+ * @sdev: device
+ * @pd: protection domain of the queue that asks
+ * @stag: the STag
+ * @remote: a peer asks: it must have had a remote right
+ *
+ * Context: softirq or process, not between siw_mem_begin() and _end().
+ * Return: SIW_MEM_OK, _BAD_STAG (unknown, invalid or not invalidatable),
+ * _BAD_PD, _BAD_ACCESS.
+ */
+enum siw_mem_fault siw_mem_invalidate(struct siw_device *sdev,
+				      const struct ib_pd *pd, u32 stag,
+				      bool remote)
+{
+	struct siw_mem *mem = siw_mem_begin(sdev, stag);
+	enum siw_mem_fault rv;
+
+	if (!mem)
+		return SIW_MEM_BAD_STAG;
+	/* keeps the object from being freed while we wait */
+	rcu_read_lock();
+	rv = mem_may_invalidate(mem, pd, remote);
+	siw_mem_end(mem);
+	if (rv == SIW_MEM_OK)
+		siw_mem_revoke(mem);
+	rcu_read_unlock();
+	return rv;
+}

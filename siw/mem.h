@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * STag table: everything that an STag can name, access checks, and copying
+ * between memory regions and linear buffers.
+ */
+#ifndef _SIW_MEM_H
+#define _SIW_MEM_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+#include <rdma/ib_verbs.h>
+
+struct siw_device;
+
+#define SIW_ACCESS_REMOTE	(IB_ACCESS_REMOTE_WRITE | \
+				 IB_ACCESS_REMOTE_READ | \
+				 IB_ACCESS_REMOTE_ATOMIC)
+
+enum siw_mem_kind {
+	SIW_MEM_PAGES,		/* page list: user regions, fast registration */
+	SIW_MEM_DMA,		/* all kernel memory: get_dma_mr */
+};
+
+/* Whether Send with Invalidate and local invalidation may revoke it. */
+enum siw_mem_inval {
+	SIW_INVAL_NEVER,
+	SIW_INVAL_ALONE,	/* if only one connection of its PD can use it */
+	SIW_INVAL_ALWAYS,
+};
+
+/**
+ * struct siw_mem - what an STag names
+ * @sdev: device whose table holds it
+ * @pd: protection domain; never dereferenced on the data path
+ * @kva: page list, kernel addresses of pages of PAGE_SIZE
+ * @num_pages: entries of @kva in use
+ * @max_pages: entries of @kva there is room for
+ * @first_off: offset of @va within the first page
+ * @va: tagged offset of the first octet
+ * @len: octets
+ * @stag: the full 32-bit STag; changed by fast registration (key part)
+ * @access: IB_ACCESS_* rights
+ * @kind: see enum siw_mem_kind
+ * @valid: false once deregistered or invalidated, or not yet registered
+ * @inval: who may invalidate it
+ * @users: data paths inside of siw_mem_begin() .. siw_mem_end()
+ * @rcu: freed after a grace period, the table is read locklessly
+ *
+ * A data path may touch the memory only between siw_mem_begin() and
+ * siw_mem_end(), with bottom halves off. Revocation clears @valid and then
+ * waits for @users to drain: after that no octet of the region moves.
+ */
+struct siw_mem {
+	struct siw_device *sdev;
+	struct ib_pd *pd;
+	void **kva;
+	u32 num_pages;
+	u32 max_pages;
+	u32 first_off;
+	u64 va;
+	u64 len;
+	u32 stag;
+	u32 access;
+	enum siw_mem_kind kind;
+	enum siw_mem_inval inval;
+	bool valid;
+	atomic_t users;
+	struct rcu_head rcu;
+};
+
+enum siw_mem_fault {
+	SIW_MEM_OK,
+	SIW_MEM_BAD_STAG,
+	SIW_MEM_BAD_PD,
+	SIW_MEM_BAD_ACCESS,
+	SIW_MEM_WRAP,
+	SIW_MEM_BOUNDS,
+	SIW_MEM_ALIGN,		/* target of an atomic; not from siw_mem_check() */
+};
+
+int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key);
+void siw_mem_remove(struct siw_mem *mem);
+
+struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag);
+void siw_mem_end(struct siw_mem *mem);
+
+enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
+				 const struct ib_pd *pd, u64 to, u64 len,
+				 u32 access);
+void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
+		     u32 len);
+void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len);
+void *siw_mem_ptr(const struct siw_mem *mem, u64 to);
+
+void siw_mem_revoke(struct siw_mem *mem);
+enum siw_mem_fault siw_mem_invalidate(struct siw_device *sdev,
+				      const struct ib_pd *pd, u32 stag,
+				      bool remote);
+#endif

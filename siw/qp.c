@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Queue pairs: life cycle and the verbs that do not move data.
+ */
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/random.h>
+#include <linux/vmalloc.h>
+#include <rdma/uverbs_ioctl.h>
+#include <siw_ext_abi.h>
+
+#include "cm.h"
+#include "qp.h"
+#include "srq.h"
+#include "trace.h"
+#include "ucontext.h"
+
+#define QPN_BITS		24
+#define QPN_TRIES		64
+
+/* --------------------------------------------------------- references --- */
+
+/**
+ * siw_qp_put() - drop a reference
+ * @qp: queue pair
+ *
+ * Context: any.
+ */
+void siw_qp_put(struct siw_qp *qp)
+{
+	if (refcount_dec_and_test(&qp->refs))
+		complete(&qp->released);
+}
+
+/**
+ * siw_qp_lookup() - find a QP by its number
+ * @sdev: device
+ * @qpn: number
+ *
+ * Context: process or softirq.
+ * Return: the QP with a reference for the caller, or NULL.
+ */
+struct siw_qp *siw_qp_lookup(struct siw_device *sdev, u32 qpn)
+{
+	struct siw_qp *qp;
+
+	xa_lock_bh(&sdev->qps);
+	qp = xa_load(&sdev->qps, qpn);
+	if (qp && !refcount_inc_not_zero(&qp->refs))
+		qp = NULL;
+	xa_unlock_bh(&sdev->qps);
+	return qp;
+}
+
+/**
+ * siw_iw_add_ref() - ib_device_ops.iw_add_ref
+ * @qp: queue pair
+ *
+ * Context: any.
+ */
+void siw_iw_add_ref(struct ib_qp *qp)
+{
+	siw_qp_get(to_siw_qp(qp));
+}
+
+/**
+ * siw_iw_rem_ref() - ib_device_ops.iw_rem_ref
+ * @qp: queue pair
+ *
+ * Context: any.
+ */
+void siw_iw_rem_ref(struct ib_qp *qp)
+{
+	siw_qp_put(to_siw_qp(qp));
+}
+
+/**
+ * siw_iw_get_qp() - ib_device_ops.iw_get_qp
+ * @ibdev: device
+ * @qpn: number
+ *
+ * The caller keeps the QP alive by other means: no reference is taken.
+ *
+ * Context: process. Return: the QP or NULL.
+ */
+struct ib_qp *siw_iw_get_qp(struct ib_device *ibdev, int qpn)
+{
+	struct siw_qp *qp = siw_qp_lookup(to_siw_dev(ibdev), qpn);
+
+	if (!qp)
+		return NULL;
+	siw_qp_put(qp);
+	return &qp->base;
+}
+
+/**
+ * siw_qp_set_state() - change state
+ * @qp: queue pair, its mutex is held
+ * @state: new state
+ *
+ * Context: process.
+ */
+void siw_qp_set_state(struct siw_qp *qp, enum ib_qp_state state)
+{
+	lockdep_assert_held(&qp->mutex);
+	if (qp->state != state)
+		trace_siw_qp_state(qp->qpn, qp->state, state);
+	WRITE_ONCE(qp->state, state);
+}
+
+/* ------------------------------------------------------------- create --- */
+
+static int qp_check_init(const struct ib_qp_init_attr *attr, bool user,
+			 bool ext)
+{
+	u32 max_sge = ext || !user ? SIW_EXT_MAX_SEND_SGE : SIW_MAX_SGE;
+	u32 max_inline = ext || !user ? SIW_EXT_MAX_INLINE : SIW_MAX_INLINE;
+	const struct ib_qp_cap *cap = &attr->cap;
+
+	if (attr->create_flags || attr->qp_type != IB_QPT_RC)
+		return -EOPNOTSUPP;
+	if (!attr->send_cq || !attr->recv_cq)
+		return -EINVAL;
+	if (cap->max_send_wr > SIW_MAX_QP_WR ||
+	    cap->max_recv_wr > SIW_MAX_QP_WR || cap->max_send_sge > max_sge ||
+	    cap->max_recv_sge > max_sge || cap->max_inline_data > max_inline)
+		return -EINVAL;
+	return 0;
+}
+
+static int qp_parse_user(struct siw_qp *qp, struct ib_udata *udata)
+{
+	struct siw_ureq_create_qp_ext req = {};
+
+	qp->layout = SIW_QP_V1;
+	if (!udata->inlen)
+		return 0;
+	if (udata->inlen < sizeof(req) ||
+	    ib_copy_from_udata(&req, udata, sizeof(req)))
+		return -EINVAL;
+	if (req.layout != SIW_EXT_LAYOUT || req.reserved)
+		return -EINVAL;
+	if (udata->inlen > sizeof(req) &&
+	    !ib_is_udata_cleared(udata, sizeof(req),
+				 udata->inlen - sizeof(req)))
+		return -EINVAL;
+	qp->layout = SIW_QP_EXT;
+	return 0;
+}
+
+static u32 qp_stride(u32 head, u32 body)
+{
+	return ALIGN(head + body, SIW_EXT_STRIDE_UNIT);
+}
+
+static void qp_size_rings(struct siw_qp *qp, struct ib_qp_cap *cap)
+{
+	u32 body;
+
+	qp->sq_size = roundup_pow_of_two(max_t(u32, cap->max_send_wr, 1));
+	qp->rq_size = cap->max_recv_wr ?
+		      roundup_pow_of_two(cap->max_recv_wr) : 0;
+	if (qp->layout == SIW_QP_V1) {
+		/* the rings have room for as many, whatever was asked for */
+		cap->max_send_sge = SIW_MAX_SGE;
+		cap->max_recv_sge = SIW_MAX_SGE;
+		cap->max_inline_data = SIW_MAX_INLINE;
+		qp->sq_stride = sizeof(struct siw_sqe);
+		qp->rq_stride = sizeof(struct siw_rqe);
+		return;
+	}
+	cap->max_send_sge = max_t(u32, cap->max_send_sge, 2);
+	cap->max_recv_sge = max_t(u32, cap->max_recv_sge, 1);
+	body = max_t(u32, cap->max_send_sge * sizeof(struct siw_sge),
+		     cap->max_inline_data);
+	qp->sq_stride = qp_stride(sizeof(struct siw_sqe_ext), body);
+	qp->rq_stride = qp_stride(offsetof(struct siw_rqe, sge),
+				  cap->max_recv_sge * sizeof(struct siw_sge));
+	cap->max_inline_data = qp->sq_stride - sizeof(struct siw_sqe_ext);
+}
+
+static size_t qp_sq_bytes(const struct siw_qp *qp)
+{
+	size_t len = (size_t)qp->sq_size * qp->sq_stride;
+
+	return qp->layout == SIW_QP_EXT ? len + sizeof(struct siw_qp_ctrl) :
+	       len;
+}
+
+static int qp_alloc_rings(struct siw_qp *qp)
+{
+	qp->sq = vmalloc_user(qp_sq_bytes(qp));
+	qp->flight = kvcalloc(qp->sq_size, sizeof(*qp->flight), GFP_KERNEL);
+	if (!qp->sq || !qp->flight)
+		return -ENOMEM;
+	if (qp->layout == SIW_QP_EXT)
+		qp->ctrl = qp->sq + (size_t)qp->sq_size * qp->sq_stride;
+	if (qp->srq || !qp->rq_size)
+		return 0;
+	qp->rq = vmalloc_user((size_t)qp->rq_size * qp->rq_stride);
+	return qp->rq ? 0 : -ENOMEM;
+}
+
+static void qp_free_rings(struct siw_qp *qp)
+{
+	if (qp->sq_entry)
+		siw_ring_hide(qp->sq_entry);
+	if (qp->rq_entry)
+		siw_ring_hide(qp->rq_entry);
+	qp->sq_entry = NULL;
+	qp->rq_entry = NULL;
+	vfree(qp->sq);
+	vfree(qp->rq);
+	kvfree(qp->flight);
+}
+
+static int qp_expose(struct ib_udata *udata, void *ring, size_t size,
+		     struct rdma_user_mmap_entry **entry, u64 *key)
+{
+	struct rdma_user_mmap_entry *e = siw_ring_expose(udata, ring, size,
+							 key);
+
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	*entry = e;
+	return 0;
+}
+
+static int qp_answer_user(struct siw_qp *qp, struct ib_udata *udata)
+{
+	struct siw_uresp_create_qp_ext resp = {};
+	size_t len = sizeof(resp.v1);
+	u64 key;
+	int rv;
+
+	if (qp->layout == SIW_QP_EXT)
+		len = sizeof(resp);
+	if (udata->outlen < len)
+		return -EINVAL;
+	resp.v1.qp_id = qp->qpn;
+	resp.v1.num_sqe = qp->sq_size;
+	resp.v1.num_rqe = qp->rq_size;
+	resp.sqe_stride = qp->sq_stride;
+	resp.rqe_stride = qp->rq ? qp->rq_stride : 0;
+	resp.max_inline = qp->cap.max_inline_data;
+	rv = qp_expose(udata, qp->sq, qp_sq_bytes(qp), &qp->sq_entry, &key);
+	if (rv)
+		return rv;
+	resp.v1.sq_key = key;
+	if (qp->rq) {
+		rv = qp_expose(udata, qp->rq,
+			       (size_t)qp->rq_size * qp->rq_stride,
+			       &qp->rq_entry, &key);
+		if (rv)
+			return rv;
+		resp.v1.rq_key = key;
+	}
+	return ib_copy_to_udata(udata, &resp, len);
+}
+
+static int qp_insert(struct siw_qp *qp)
+{
+	int i, rv;
+
+	for (i = 0; i < QPN_TRIES; i++) {
+		u32 qpn = get_random_u32() >> (32 - QPN_BITS);
+
+		/* 0 and 1 mean special queue pairs elsewhere */
+		if (qpn < 2)
+			continue;
+		qp->qpn = qpn;
+		qp->base.qp_num = qpn;
+		rv = xa_insert_bh(&qp->sdev->qps, qpn, qp, GFP_KERNEL);
+		if (rv != -EBUSY)
+			return rv;
+	}
+	return -ENOSPC;
+}
+
+static int qp_set_up(struct siw_qp *qp, struct ib_qp_init_attr *attr,
+		     struct ib_udata *udata)
+{
+	int rv;
+
+	rv = qp_check_init(attr, udata, qp->layout == SIW_QP_EXT);
+	if (rv)
+		return rv;
+	qp->cap = attr->cap;
+	qp_size_rings(qp, &qp->cap);
+	qp->sig_all = attr->sq_sig_type == IB_SIGNAL_ALL_WR;
+	qp->scq = to_siw_cq(attr->send_cq);
+	qp->rcq = to_siw_cq(attr->recv_cq);
+	qp->srq = attr->srq ? to_siw_srq(attr->srq) : NULL;
+	rv = qp_alloc_rings(qp);
+	if (rv)
+		return rv;
+	return siw_qp_init_conn(qp);
+}
+
+/**
+ * siw_create_qp() - ib_device_ops.create_qp
+ * @base: queue pair
+ * @attr: what is wanted; capabilities are set to those granted
+ * @udata: driver bytes, NULL for kernel users
+ *
+ * Context: process.
+ * Return: 0, -EOPNOTSUPP for other than RC or creation flags, -EINVAL for
+ * sizes out of range or malformed driver bytes, -ENOMEM.
+ */
+int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
+		  struct ib_udata *udata)
+{
+	struct siw_device *sdev = to_siw_dev(base->device);
+	struct siw_qp *qp = to_siw_qp(base);
+	int rv;
+
+	qp->sdev = sdev;
+	qp->state = IB_QPS_RESET;
+	qp->layout = SIW_QP_KERNEL;
+	if (udata) {
+		rv = qp_parse_user(qp, udata);
+		if (rv)
+			return rv;
+	}
+	refcount_set(&qp->refs, 1);
+	init_completion(&qp->released);
+	mutex_init(&qp->mutex);
+	spin_lock_init(&qp->sq_lock);
+	spin_lock_init(&qp->rq_lock);
+	if (!siw_count_get(&sdev->num_qp, SIW_MAX_QP))
+		return -ENOMEM;
+	rv = qp_set_up(qp, attr, udata);
+	if (rv)
+		goto err_rings;
+	rv = qp_insert(qp);
+	if (rv)
+		goto err_conn;
+	if (udata) {
+		rv = qp_answer_user(qp, udata);
+		if (rv)
+			goto err_insert;
+	}
+	if (qp->layout != SIW_QP_V1)
+		attr->cap = qp->cap;
+	return 0;
+
+err_insert:
+	xa_erase_bh(&sdev->qps, qp->qpn);
+err_conn:
+	siw_qp_exit_conn(qp);
+err_rings:
+	qp_free_rings(qp);
+	atomic_dec(&sdev->num_qp);
+	return rv;
+}
+
+/* ------------------------------------------------------ modify, query --- */
+
+/* Transitions an application may ask for; RTS comes with the connection. */
+static bool qp_may_go(enum ib_qp_state from, enum ib_qp_state to)
+{
+	if (to == IB_QPS_ERR || to == IB_QPS_RESET || from == to)
+		return true;
+	switch (from) {
+	case IB_QPS_RESET:
+		return to == IB_QPS_INIT;
+	case IB_QPS_RTS:
+		/* iw_cm's way to ask for a graceful disconnect */
+		return to == IB_QPS_SQD;
+	default:
+		return false;
+	}
+}
+
+static void qp_reset(struct siw_qp *qp)
+{
+	qp->error = IW_OK;
+	qp->down_cause = SIW_DOWN_NONE;
+	memset(qp->term_rcvd, 0, sizeof(qp->term_rcvd));
+	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
+	if (qp->ctrl)
+		WRITE_ONCE(qp->ctrl->flags, 0);
+	siw_qp_set_state(qp, IB_QPS_RESET);
+}
+
+/* A connected QP: its connection ends first. */
+static int qp_leave_rts(struct siw_qp *qp, enum ib_qp_state to)
+{
+	switch (to) {
+	case IB_QPS_SQD:
+		siw_qp_down(qp, SIW_DOWN_LOCAL, IW_OK);
+		return 0;
+	case IB_QPS_ERR:
+		siw_qp_down(qp, SIW_DOWN_ABORT, IW_OK);
+		return 0;
+	case IB_QPS_RTS:
+		return 0;
+	default:
+		return -EBUSY;
+	}
+}
+
+static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
+{
+	lockdep_assert_held(&qp->mutex);
+	if (!qp_may_go(qp->state, to))
+		return -EINVAL;
+	if (test_bit(SIW_QPF_ATTACHED, &qp->flags))
+		return qp_leave_rts(qp, to);
+	if (to == IB_QPS_RESET)
+		qp_reset(qp);
+	else if (to == IB_QPS_ERR && qp->state != IB_QPS_ERR)
+		siw_qp_to_error(qp);
+	else
+		siw_qp_set_state(qp, to);
+	return 0;
+}
+
+/**
+ * siw_modify_qp() - ib_device_ops.modify_qp
+ * @base: queue pair
+ * @attr: new attributes
+ * @mask: what of @attr counts
+ * @udata: not used
+ *
+ * RTR and RTS are reached by rdma_cm alone. Leaving RTS ends the connection:
+ * SQD in order, ERR with a reset; the state changes when it has ended.
+ *
+ * Context: process.
+ * Return: 0, -EOPNOTSUPP for attributes unknown, -EINVAL for a transition that
+ * does not exist, -EBUSY for RESET while connected.
+ */
+int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
+		  struct ib_udata *udata)
+{
+	struct siw_qp *qp = to_siw_qp(base);
+	int rv = 0;
+
+	if (mask & ~IB_QP_ATTR_STANDARD_BITS)
+		return -EOPNOTSUPP;
+	mutex_lock(&qp->mutex);
+	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp->state)
+		rv = -EINVAL;
+	if (!rv && mask & IB_QP_STATE)
+		rv = qp_go(qp, attr->qp_state);
+	if (!rv && mask & IB_QP_ACCESS_FLAGS)
+		qp->access = attr->qp_access_flags;
+	mutex_unlock(&qp->mutex);
+	return rv;
+}
+
+/**
+ * siw_query_qp() - ib_device_ops.query_qp
+ * @base: queue pair
+ * @attr: filled in
+ * @mask: what is asked for; everything is answered
+ * @init: filled in
+ *
+ * Context: process. Return: 0.
+ */
+int siw_query_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
+		 struct ib_qp_init_attr *init)
+{
+	struct siw_qp *qp = to_siw_qp(base);
+
+	memset(attr, 0, sizeof(*attr));
+	mutex_lock(&qp->mutex);
+	attr->qp_state = qp->state;
+	attr->cur_qp_state = qp->state;
+	attr->qp_access_flags = qp->access;
+	attr->max_rd_atomic = qp->conn.ord;
+	attr->max_dest_rd_atomic = qp->conn.ird;
+	mutex_unlock(&qp->mutex);
+	attr->path_mtu = ib_mtu_int_to_enum(READ_ONCE(qp->sdev->netdev->mtu));
+	attr->port_num = SIW_PORT;
+	attr->cap = qp->cap;
+	attr->cap.max_send_wr = qp->sq_size;
+	attr->cap.max_recv_wr = qp->rq_size;
+
+	init->qp_context = base->qp_context;
+	init->send_cq = base->send_cq;
+	init->recv_cq = base->recv_cq;
+	init->srq = base->srq;
+	init->qp_type = base->qp_type;
+	init->cap = attr->cap;
+	init->sq_sig_type = qp->sig_all ? IB_SIGNAL_ALL_WR : IB_SIGNAL_REQ_WR;
+	return 0;
+}
+
+/* ------------------------------------------------------------ destroy --- */
+
+/**
+ * siw_destroy_qp() - ib_device_ops.destroy_qp
+ * @base: queue pair
+ * @udata: not used
+ *
+ * Ends the connection with a reset and waits until nobody, iw_cm included,
+ * knows the QP any more.
+ *
+ * Context: process. Return: 0.
+ */
+int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
+{
+	struct siw_qp *qp = to_siw_qp(base);
+	struct siw_device *sdev = qp->sdev;
+
+	siw_cm_abort_connect(qp);
+	xa_erase_bh(&sdev->qps, qp->qpn);
+	siw_qp_exit_conn(qp);
+	siw_qp_put(qp);
+	wait_for_completion(&qp->released);
+	siw_cq_forget_qp(qp->scq, base);
+	if (qp->rcq != qp->scq)
+		siw_cq_forget_qp(qp->rcq, base);
+	qp_free_rings(qp);
+	atomic_dec(&sdev->num_qp);
+	return 0;
+}

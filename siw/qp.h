@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Queue pairs: life cycle, work queues, the join of the two data paths.
+ */
+#ifndef _SIW_QP_H
+#define _SIW_QP_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/workqueue.h>
+#include <rdma/ib_verbs.h>
+#include <rdma/siw-abi.h>
+#include "cq.h"
+#include "device.h"
+#include "proto/err.h"
+#include "proto/term.h"
+#include "rx.h"
+#include "tx.h"
+
+struct siw_ep;
+struct siw_llp;
+struct siw_srq;
+
+/* Bits of siw_qp.flags; each is a word of its own kind, set by atomic ops. */
+enum siw_qp_flag {
+	SIW_QPF_TX_BUSY,	/* somebody is the sender */
+	SIW_QPF_TX_AGAIN,	/* work came while the sender ran */
+	SIW_QPF_TX_STOP,	/* nothing is sent any more but a Terminate */
+	SIW_QPF_TX_HOLD,	/* responder before the first FPDU */
+	SIW_QPF_RX_STOP,	/* input is read and dropped */
+	SIW_QPF_FIRST_FPDU,	/* endpoint wants to hear of the first FPDU */
+	SIW_QPF_DYING,		/* down_work queued or done for this connection */
+	SIW_QPF_HURRY,		/* a graceful end must not wait */
+	SIW_QPF_FLUSHED,	/* in error: what is posted is flushed at once */
+	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
+};
+
+/**
+ * struct siw_conn - what MPA startup agreed on
+ * @crc: CRC generated and checked
+ * @tx_markers: we insert markers
+ * @rx_markers: the peer inserts markers
+ * @hold_tx: responder: no FPDU before one was received (RFC 5044 7.1.2)
+ * @notify_first: call siw_cm_first_fpdu() once
+ * @rtr: RTR message to send first (enum siw_rtr), as initiator
+ * @ird: inbound Reads we serve at once
+ * @ord: outbound Reads we may have outstanding
+ */
+enum siw_rtr {
+	SIW_RTR_MSG_NONE,
+	SIW_RTR_MSG_WRITE,
+	SIW_RTR_MSG_READ,
+	SIW_RTR_MSG_SEND,
+};
+
+struct siw_conn {
+	bool crc;
+	bool tx_markers;
+	bool rx_markers;
+	bool hold_tx;
+	bool notify_first;
+	enum siw_rtr rtr;
+	u16 ird;
+	u16 ord;
+};
+
+/**
+ * struct siw_qp - a queue pair
+ * @base: verbs object
+ * @sdev: the device
+ * @qpn: queue pair number
+ * @refs: references; the last one completes @released
+ * @released: waited for by destroy
+ * @mutex: serialises state changes and attaching; process context, outermost
+ *	of the QP's locks
+ * @state: enum ib_qp_state; written under @mutex, read anywhere
+ * @flags: enum siw_qp_flag bits
+ * @layout: of the rings' elements; kernel users have rings of their own
+ * @sig_all: every work request is signalled
+ * @sq: send ring, @sq_size elements of @sq_stride octets, a power of two
+ * @rq: receive ring or NULL with an SRQ or without receives
+ * @ctrl: word shared with the provider behind an extended @sq, else NULL
+ * @sq_put: next element a kernel user fills; under @sq_lock
+ * @sq_get: next element the sender takes; owned by the sender (TX_BUSY)
+ * @rq_put: next element a kernel user fills; under @rq_lock
+ * @rq_get: next element to consume; under @rq_lock
+ * @sq_lock: guards kernel posting to @sq and the flight list
+ * @rq_lock: guards kernel posting to @rq and taking from it
+ * @flight: work requests started and not completed, in post order
+ * @flight_head: oldest entry; under @sq_lock
+ * @flight_tail: next entry; under @sq_lock
+ * @orq: outstanding Reads and Atomics of ours, ring of @orq_size
+ * @orq_head: oldest; under @sq_lock
+ * @orq_tail: next; under @sq_lock
+ * @irq: the peer's Reads and Atomics waiting for an answer
+ * @irq_head: next to answer; owned by the sender
+ * @irq_tail: next free; owned by the receiver
+ * @irq_busy: entries whose answer was not handed to TCP completely
+ * @llp: connection; set and cleared under @mutex while both paths are stopped
+ * @ep: endpoint that owns the connection, referenced
+ * @conn: what was negotiated
+ * @error: fault that ended the connection, with SIW_DOWN_PROTO
+ * @down_cause: enum siw_down_cause, set once a connection
+ * @term_rcvd: raw first four octets of the peer's Terminate
+ * @down_work: ends the connection, see qp_conn.c
+ * @scan_delay: until @scan_work looks again, in jiffies
+ * @scan_work: flushes what a process posts into the rings of a QP in error
+ * @cap: capabilities granted
+ * @access: qp_access_flags as set by modify, for query
+ */
+struct siw_flight {
+	u64 id;
+	u64 end;	/* stream position behind the last octet */
+	u32 bytes;
+	u8 opcode;
+	u8 status;
+	u8 wait;	/* enum siw_flight_wait */
+	bool signalled;
+};
+
+enum siw_flight_wait {
+	SIW_FLIGHT_DONE,	/* nothing to wait for */
+	SIW_FLIGHT_SENT,	/* TCP must have taken octets up to end */
+	SIW_FLIGHT_READ,	/* the answer must have come */
+};
+
+struct siw_orq_entry {
+	u64 sink_to;
+	u32 sink_stag;
+	u32 len;
+	u32 flight;	/* index into flight, free running */
+	u32 req_id;	/* of an atomic */
+	u8 opcode;	/* enum siw_opcode */
+	bool rtr;	/* zero-length Read of the startup, no work request */
+};
+
+struct siw_irq_entry {
+	u64 src_to;
+	u64 sink_to;
+	u32 src_stag;
+	u32 sink_stag;
+	u32 len;
+	u32 req_id;
+	u64 orig;
+	bool atomic;
+};
+
+enum siw_qp_layout {
+	SIW_QP_V1,		/* user: struct siw_sqe */
+	SIW_QP_EXT,		/* user: struct siw_sqe_ext */
+	SIW_QP_KERNEL,		/* as extended, more opcodes */
+};
+
+struct siw_qp {
+	struct ib_qp base;
+	struct siw_device *sdev;
+	u32 qpn;
+	refcount_t refs;
+	struct completion released;
+
+	struct mutex mutex;
+	u8 state;
+	unsigned long flags;
+	enum siw_qp_layout layout;
+	bool sig_all;
+
+	struct siw_cq *scq;
+	struct siw_cq *rcq;
+	struct siw_srq *srq;
+
+	void *sq;
+	void *rq;
+	u32 sq_size;
+	u32 rq_size;
+	u32 sq_stride;
+	u32 rq_stride;
+	struct siw_qp_ctrl *ctrl;
+	u32 sq_put;
+	u32 sq_get;
+	u32 rq_put;
+	u32 rq_get;
+	spinlock_t sq_lock;
+	spinlock_t rq_lock;
+	struct rdma_user_mmap_entry *sq_entry;
+	struct rdma_user_mmap_entry *rq_entry;
+
+	struct siw_flight *flight;
+	u32 flight_head;
+	u32 flight_tail;
+
+	struct siw_orq_entry *orq;
+	u32 orq_size;
+	u32 orq_head;
+	u32 orq_tail;
+
+	struct siw_irq_entry *irq;
+	u32 irq_size;
+	u32 irq_head;
+	u32 irq_tail;
+	atomic_t irq_busy;
+
+	struct siw_tx tx;
+	struct siw_rx rx;
+
+	struct siw_llp *llp;
+	struct siw_ep *ep;
+	struct siw_conn conn;
+
+	enum iw_err error;
+	u8 down_cause;
+	u8 term_rcvd[4];
+
+	struct work_struct down_work;
+	struct delayed_work scan_work;
+
+	unsigned long scan_delay;
+	struct ib_qp_cap cap;
+	int access;
+};
+
+static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
+{
+	return container_of(qp, struct siw_qp, base);
+}
+
+static inline void *siw_sq_slot(const struct siw_qp *qp, u32 idx)
+{
+	return qp->sq + (idx & (qp->sq_size - 1)) * (size_t)qp->sq_stride;
+}
+
+static inline struct siw_rqe *siw_rq_slot(const struct siw_qp *qp, u32 idx)
+{
+	return qp->rq + (idx & (qp->rq_size - 1)) * (size_t)qp->rq_stride;
+}
+
+/* references: any context */
+static inline void siw_qp_get(struct siw_qp *qp)
+{
+	refcount_inc(&qp->refs);
+}
+
+void siw_qp_put(struct siw_qp *qp);
+void siw_qp_set_state(struct siw_qp *qp, enum ib_qp_state state);
+struct siw_qp *siw_qp_lookup(struct siw_device *sdev, u32 qpn);
+
+/* iw_cm and verbs entry points */
+void siw_iw_add_ref(struct ib_qp *qp);
+void siw_iw_rem_ref(struct ib_qp *qp);
+struct ib_qp *siw_iw_get_qp(struct ib_device *ibdev, int qpn);
+int siw_create_qp(struct ib_qp *qp, struct ib_qp_init_attr *attr,
+		  struct ib_udata *udata);
+int siw_modify_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask,
+		  struct ib_udata *udata);
+int siw_query_qp(struct ib_qp *qp, struct ib_qp_attr *attr, int mask,
+		 struct ib_qp_init_attr *init_attr);
+int siw_destroy_qp(struct ib_qp *qp, struct ib_udata *udata);
+
+/* posting (post.c) */
+int siw_post_send(struct ib_qp *qp, const struct ib_send_wr *wr,
+		  const struct ib_send_wr **bad_wr);
+int siw_post_recv(struct ib_qp *qp, const struct ib_recv_wr *wr,
+		  const struct ib_recv_wr **bad_wr);
+
+/*
+ * Connection of a QP (qp_conn.c).
+ *
+ * siw_qp_attach(): the endpoint @ep hands over @llp after (initiator) or
+ * right before (responder) the end of the startup exchange; the QP goes to RTS,
+ * takes a reference on @ep and owns the events of @llp from then on. Bytes that
+ * already wait in the socket are processed at once. Process context, may
+ * sleep. 0, -EINVAL when the QP is not in a state that can be connected,
+ * -EISCONN, -ENOMEM.
+ *
+ * siw_qp_down(): the connection must end: marks, records the first cause and
+ * queues the work that does it. Any context. Afterwards
+ * siw_cm_qp_released() is called exactly once for each successful attach.
+ */
+int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
+		  const struct siw_conn *conn);
+
+enum siw_down_cause {
+	SIW_DOWN_NONE,
+	SIW_DOWN_LOCAL,		/* disconnect asked for by the application */
+	SIW_DOWN_ABORT,		/* abortive: QP to error, destroy, CM error */
+	SIW_DOWN_PEER,		/* FIN, RST or loss of the peer */
+	SIW_DOWN_PROTO,		/* protocol error found here: send Terminate */
+	SIW_DOWN_TERM,		/* Terminate received */
+};
+void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
+		 enum iw_err err);
+
+void siw_qp_to_error(struct siw_qp *qp);
+int siw_qp_init_conn(struct siw_qp *qp);
+void siw_qp_exit_conn(struct siw_qp *qp);
+
+/* completions of the send queue (flight.c) */
+bool siw_flight_full(struct siw_qp *qp);
+u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl);
+void siw_flight_sent(struct siw_qp *qp, u64 pos);
+void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status);
+void siw_flight_flush(struct siw_qp *qp);
+bool siw_orq_room(struct siw_qp *qp);
+bool siw_orq_empty(struct siw_qp *qp);
+void siw_orq_add(struct siw_qp *qp, const struct siw_orq_entry *e);
+struct siw_orq_entry *siw_orq_first(struct siw_qp *qp);
+void siw_orq_done(struct siw_qp *qp, u8 status);
+
+/* Cause of the connection's end as in struct siw_cqe_ext. */
+u32 siw_qp_vendor_err(const struct siw_qp *qp);
+
+/* receive queue and flushing (rq.c) */
+bool siw_rq_take(struct siw_qp *qp, struct siw_rqe *rqe);
+void siw_rq_complete(struct siw_qp *qp, const struct siw_wc *wc);
+void siw_qp_flush_rings(struct siw_qp *qp);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Elements of receive rings: hand-over between who posts and who consumes.
+ *
+ * A process may write anything into its rings at any time. Each word is read
+ * once, into private memory, and judged there.
+ */
+#ifndef _SIW_RING_H
+#define _SIW_RING_H
+
+#include <rdma/ib_verbs.h>
+#include <rdma/siw-abi.h>
+
+/**
+ * siw_rqe_take() - take a receive out of its slot
+ * @slot: element shared with the poster
+ * @rqe: private copy
+ * @max_sge: elements there is room for at @rqe
+ *
+ * A count of scatter elements above @max_sge is cut: what a scribbling process
+ * gets is a short receive.
+ *
+ * Context: any; one consumer at a time.
+ * Return: false if the slot is not posted.
+ */
+static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_rqe *rqe,
+				u32 max_sge)
+{
+	u32 n;
+
+	/* pairs with the poster's release store of the flags */
+	if (smp_load_acquire(&slot->flags) != SIW_WQE_VALID)
+		return false;
+	rqe->id = READ_ONCE(slot->id);
+	n = min_t(u32, READ_ONCE(slot->num_sge), max_sge);
+	rqe->num_sge = n;
+	memcpy(rqe->sge, slot->sge, n * sizeof(slot->sge[0]));
+	/* the slot may be reused; pairs with the poster's check */
+	smp_store_mb(slot->flags, 0);
+	return true;
+}
+
+/**
+ * siw_rqe_fill() - post a receive of a kernel user
+ * @slot: next element
+ * @wr: the receive
+ * @max_sge: elements allowed
+ *
+ * Context: any, under the queue's lock.
+ * Return: 0, -ENOMEM if the ring is full, -EINVAL for too many elements.
+ */
+static inline int siw_rqe_fill(struct siw_rqe *slot,
+			       const struct ib_recv_wr *wr, u32 max_sge)
+{
+	int i;
+
+	if (smp_load_acquire(&slot->flags))
+		return -ENOMEM;
+	if (wr->num_sge < 0 || wr->num_sge > max_sge)
+		return -EINVAL;
+	slot->id = wr->wr_id;
+	slot->num_sge = wr->num_sge;
+	for (i = 0; i < wr->num_sge; i++) {
+		slot->sge[i].laddr = wr->sg_list[i].addr;
+		slot->sge[i].length = wr->sg_list[i].length;
+		slot->sge[i].lkey = wr->sg_list[i].lkey;
+	}
+	smp_store_release(&slot->flags, SIW_WQE_VALID);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * From octets of the stream to segments.
+ *
+ * FPDUs that lie whole in a packet buffer are handled where they are. One that
+ * is cut, or a stream with markers, goes through a buffer of its own.
+ *
+ * All of it runs under the socket's lock: in the data_ready callback for
+ * small amounts, in a worker for a bulk stream, so that the sender's CPU, which
+ * often runs the callback, does not copy for both ends.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/skbuff.h>
+
+#include "cm.h"
+#include "cursor.h"
+#include "llp.h"
+#include "proto/mpa.h"
+#include "qp.h"
+#include "rx.h"
+#include "stats.h"
+
+/* Octets that wait when a stream counts as bulk. */
+#define RX_BULK			(48 * 1024)
+/* Octets a callback, and a turn of the worker, may take. */
+#define RX_SHARE		(256 * 1024)
+#define RX_BUF_MIN		256
+/* What the headers of any message need (ULPDU_Length included). */
+#define RX_HDR			(MPA_LEN_SIZE + RDMAP_HDRS_MAX)
+
+/* ------------------------------------------------------------ segment --- */
+
+static u32 rx_crc(struct siw_cursor c, u32 len)
+{
+	u32 crc = MPA_CRC_INIT;
+
+	while (len) {
+		u32 n = min(len, c.avail);
+
+		crc = mpa_crc_add(crc, c.p, n);
+		siw_cursor_skip(&c, n);
+		len -= n;
+	}
+	return crc;
+}
+
+static bool rx_crc_ok(const struct siw_cursor *start, u32 size)
+{
+	struct siw_cursor c = *start;
+	u8 field[MPA_CRC_SIZE];
+	u32 crc = rx_crc(c, size - MPA_CRC_SIZE);
+
+	siw_cursor_skip(&c, size - MPA_CRC_SIZE);
+	siw_cursor_copy(&c, field, sizeof(field));
+	return mpa_crc_ok(field, crc);
+}
+
+static void rx_count_fault(struct siw_qp *qp, enum iw_err err)
+{
+	enum siw_stat id = SIW_STAT_RX_PROTO_ERRORS;
+
+	switch (err) {
+	case IW_ERR_CRC:
+		id = SIW_STAT_RX_CRC_ERRORS;
+		break;
+	case IW_ERR_NO_BUFFER:
+		id = SIW_STAT_RNR;
+		break;
+	case IW_ERR_SRC_STAG:
+	case IW_ERR_SRC_BOUNDS:
+	case IW_ERR_SRC_ACCESS:
+	case IW_ERR_SRC_STREAM:
+	case IW_ERR_SRC_WRAP:
+	case IW_ERR_TAG_STAG:
+	case IW_ERR_TAG_ACCESS:
+	case IW_ERR_TAG_BOUNDS:
+	case IW_ERR_TAG_STREAM:
+	case IW_ERR_TAG_WRAP:
+		id = SIW_STAT_RX_ACCESS_ERRORS;
+		break;
+	default:
+		break;
+	}
+	siw_stat_inc(qp->sdev, id);
+}
+
+/* The stream is over: nothing after this segment counts (RFC 5041 7.1). */
+static void rx_fault(struct siw_qp *qp, enum iw_err err, const void *ulpdu,
+		     u32 avail, u16 ulpdu_len)
+{
+	set_bit(SIW_QPF_RX_STOP, &qp->flags);
+	rx_count_fault(qp, err);
+	if (err == IW_ERR_TERMINATED) {
+		siw_qp_down(qp, SIW_DOWN_TERM, err);
+		return;
+	}
+	if (ulpdu)
+		term_quote_segment(&qp->rx.quote, ulpdu, avail, ulpdu_len);
+	siw_qp_down(qp, SIW_DOWN_PROTO, err);
+}
+
+static void rx_first_fpdu(struct siw_qp *qp)
+{
+	/* a valid FPDU came: the initiator is ready for ours */
+	if (test_and_clear_bit(SIW_QPF_TX_HOLD, &qp->flags))
+		siw_tx_kick(qp);
+	if (test_and_clear_bit(SIW_QPF_FIRST_FPDU, &qp->flags))
+		siw_cm_first_fpdu(qp->ep);
+}
+
+/*
+ * One FPDU without markers, whole, at @c. False: the stream is over.
+ * @checked: its CRC was checked
+ */
+static bool rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
+		    u32 size, bool checked)
+{
+	struct siw_cursor payload = *c;
+	struct ddp_seg seg;
+	u8 copy[RX_HDR];
+	const u8 *hdr;
+	enum iw_err err;
+	u32 n;
+
+	if (qp->conn.crc && !checked && !rx_crc_ok(c, size)) {
+		rx_fault(qp, IW_ERR_CRC, NULL, 0, 0);
+		return false;
+	}
+	n = min_t(u32, MPA_LEN_SIZE + ulpdu_len, RX_HDR);
+	if (c->avail >= n) {
+		hdr = c->p;
+	} else {
+		struct siw_cursor h = *c;
+
+		siw_cursor_copy(&h, copy, n);
+		hdr = copy;
+	}
+	hdr += MPA_LEN_SIZE;
+	n -= MPA_LEN_SIZE;
+	err = rdmap_decode(hdr, ulpdu_len, qp->rx.proto.ops, &seg);
+	if (!err)
+		err = rdmap_rx_check(&qp->rx.proto, &seg);
+	if (!err) {
+		siw_cursor_skip(&payload, MPA_LEN_SIZE + seg.hdr_len);
+		err = siw_rx_segment(qp, &seg, hdr, &payload);
+	}
+	if (unlikely(err)) {
+		rx_fault(qp, err, hdr, n, ulpdu_len);
+		return false;
+	}
+	rdmap_rx_commit(&qp->rx.proto, &seg);
+	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
+				  BIT(SIW_QPF_FIRST_FPDU))))
+		rx_first_fpdu(qp);
+	siw_stat_inc(qp->sdev, SIW_STAT_RX_FPDUS);
+	return true;
+}
+
+/* ------------------------------------------- FPDUs that must be collected --- */
+
+/* Room for @size octets at rx->buf. False: later, in process context. */
+static bool rx_buf_grow(struct siw_rx *rx, u32 size)
+{
+	u8 *buf;
+
+	size = max_t(u32, roundup_pow_of_two(size), RX_BUF_MIN);
+	if (size <= rx->buf_size)
+		return true;
+	buf = kmalloc(size, GFP_ATOMIC | __GFP_NOWARN);
+	if (!buf) {
+		rx->want_size = size;
+		return false;
+	}
+	memcpy(buf, rx->buf, rx->have);
+	kvfree(rx->buf);
+	rx->buf = buf;
+	rx->buf_size = size;
+	return true;
+}
+
+/* What softirq could not get. */
+static void rx_buf_grow_slow(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	u32 size = rx->want_size;
+	u8 *buf = kvmalloc(size, GFP_KERNEL);
+
+	if (!buf)
+		return;
+	siw_llp_lock(qp->llp);
+	if (size > rx->buf_size) {
+		memcpy(buf, rx->buf, rx->have);
+		swap(rx->buf, buf);
+		rx->buf_size = size;
+	}
+	rx->want_size = 0;
+	siw_llp_unlock(qp->llp);
+	kvfree(buf);
+}
+
+static bool rx_collected(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	bool markers = qp->conn.rx_markers;
+	struct siw_cursor c;
+	struct mpa_view v;
+	enum iw_err err;
+
+	mpa_peek(rx->buf, rx->pos, markers, &v);
+	if (markers) {
+		err = mpa_unmark(rx->buf, rx->buf, rx->pos, &v, qp->conn.crc);
+		if (err) {
+			rx_fault(qp, err, NULL, 0, 0);
+			return false;
+		}
+	}
+	rx->pos += v.wire;
+	rx->have = 0;
+	rx->need = 0;
+	siw_cursor_buf(&c, rx->buf, v.size);
+	siw_stat_inc(qp->sdev, SIW_STAT_RX_SPLIT_FPDUS);
+	return rx_fpdu(qp, &c, v.ulpdu_len, v.size, markers);
+}
+
+/* How many octets the buffer must hold before the next step. */
+static u32 rx_target(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	bool markers = qp->conn.rx_markers;
+	u32 peek = mpa_peek_len(rx->pos, markers);
+	struct mpa_view v;
+
+	if (rx->need)
+		return rx->need;
+	if (rx->have < peek)
+		return peek;
+	mpa_peek(rx->buf, rx->pos, markers, &v);
+	rx->need = v.wire;
+	return rx->need;
+}
+
+/*
+ * Adds up to @left octets at @c to the FPDU being collected and handles it when
+ * it is whole. Returns octets taken; -ENOMEM; -EPIPE: the stream is over.
+ */
+static int rx_collect(struct siw_qp *qp, struct siw_cursor *c, u32 left)
+{
+	struct siw_rx *rx = &qp->rx;
+	u32 target, n, taken = 0;
+
+	do {
+		target = rx_target(qp);
+		if (!rx_buf_grow(rx, target))
+			return -ENOMEM;
+		n = min(target - rx->have, left - taken);
+		siw_cursor_copy(c, rx->buf + rx->have, n);
+		rx->have += n;
+		taken += n;
+		if (rx->have < target)
+			return taken;
+	} while (!rx->need);
+	return rx_collected(qp) ? taken : -EPIPE;
+}
+
+/* One FPDU at @c, if it is whole. Octets taken; 0: it is cut; -EPIPE. */
+static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
+{
+	u8 first[MPA_LEN_SIZE];
+	struct mpa_view v;
+	const u8 *p = c->p;
+
+	if (left < MPA_LEN_SIZE)
+		return 0;
+	if (c->avail < MPA_LEN_SIZE) {
+		struct siw_cursor h = *c;
+
+		siw_cursor_copy(&h, first, sizeof(first));
+		p = first;
+	}
+	mpa_peek(p, 0, false, &v);
+	if (v.size > left)
+		return 0;
+	if (!rx_fpdu(qp, c, v.ulpdu_len, v.size, false))
+		return -EPIPE;
+	siw_cursor_skip(c, v.size);
+	return v.size;
+}
+
+/**
+ * siw_rx_actor() - take octets of the stream, see siw_llp_actor
+ * @ctx: queue pair
+ * @skb: packet buffer
+ * @off: first octet in it
+ * @len: octets
+ *
+ * Context: softirq or process, the socket is locked.
+ * Return: octets taken; -ENOMEM: come again in process context.
+ */
+int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
+{
+	struct siw_qp *qp = ctx;
+	struct siw_cursor c;
+	u32 taken = 0;
+	int n;
+
+	siw_cursor_skb(&c, skb, off);
+	while (taken < len) {
+		if (test_bit(SIW_QPF_RX_STOP, &qp->flags))
+			return len;
+		n = 0;
+		if (!qp->rx.have && !qp->conn.rx_markers)
+			n = rx_in_place(qp, &c, len - taken);
+		if (!n)
+			n = rx_collect(qp, &c, len - taken);
+		if (n == -EPIPE)
+			return len;
+		if (n < 0)
+			return taken ? taken : n;
+		taken += n;
+	}
+	siw_stat_add(qp->sdev, SIW_STAT_RX_BYTES, len);
+	return len;
+}
+
+/* ------------------------------------------------------- who runs it --- */
+
+static void rx_defer(struct siw_qp *qp)
+{
+	if (!test_and_set_bit(0, &qp->rx.deferred)) {
+		siw_stat_inc(qp->sdev, SIW_STAT_RX_BULK);
+		queue_work(siw_wq, &qp->rx.work);
+	}
+}
+
+/**
+ * siw_rx_ready() - the socket has something to read
+ * @qp: queue pair, owner of the socket's events
+ *
+ * Context: callback of the socket.
+ */
+void siw_rx_ready(struct siw_qp *qp)
+{
+	int rv;
+
+	if (test_bit(0, &qp->rx.deferred))
+		return;
+	if (siw_llp_readable(qp->llp) >= RX_BULK) {
+		rx_defer(qp);
+		return;
+	}
+	rv = siw_llp_read_locked(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	if (rv == -ENOMEM || siw_llp_readable(qp->llp))
+		rx_defer(qp);
+}
+
+static void rx_work(struct work_struct *work)
+{
+	struct siw_qp *qp = container_of(work, struct siw_qp, rx.work);
+	int rv;
+
+	if (qp->rx.want_size)
+		rx_buf_grow_slow(qp);
+	rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	if (rv > 0 && siw_llp_readable(qp->llp)) {
+		queue_work(siw_wq, work);
+		return;
+	}
+	clear_bit(0, &qp->rx.deferred);
+	/* what came in between was left to us */
+	smp_mb__after_atomic();
+	if (siw_llp_readable(qp->llp))
+		rx_defer(qp);
+}
+
+/**
+ * siw_rx_kick() - look at what waits in the socket
+ * @qp: queue pair, owner of the socket's events
+ *
+ * Context: any.
+ */
+void siw_rx_kick(struct siw_qp *qp)
+{
+	rx_defer(qp);
+}
+
+/**
+ * siw_rx_finish() - take what came before the end of the stream
+ * @qp: queue pair; its events go on
+ *
+ * Context: process.
+ */
+void siw_rx_finish(struct siw_qp *qp)
+{
+	int rv;
+
+	do {
+		if (qp->rx.want_size)
+			rx_buf_grow_slow(qp);
+		rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	} while (rv > 0);
+}
+
+/**
+ * siw_rx_start() - prepare for a new connection
+ * @qp: queue pair, @qp->conn is set, nobody receives yet
+ *
+ * Context: process.
+ */
+void siw_rx_start(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+
+	rdmap_rx_init(&rx->proto, RDMAP_OPS_ALL);
+	rx->pos = 0;
+	rx->have = 0;
+	rx->need = 0;
+	rx->rqe_valid = false;
+	rx->placed = 0;
+	rx->got = 0;
+	rx->write_len = 0;
+	rx->quote.len = 0;
+	rx->deferred = 0;
+}
+
+/**
+ * siw_rx_reset() - forget the connection
+ * @qp: queue pair, no longer owner of the socket's events
+ *
+ * Context: process.
+ */
+void siw_rx_reset(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+
+	cancel_work_sync(&rx->work);
+	kvfree(rx->buf);
+	rx->buf = NULL;
+	rx->buf_size = 0;
+	rx->want_size = 0;
+	rx->have = 0;
+}
+
+/**
+ * siw_rx_init() - set up the receiver of a new QP
+ * @qp: queue pair, its capabilities are set
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int siw_rx_init(struct siw_qp *qp)
+{
+	u32 sges = max_t(u32, qp->cap.max_recv_sge, SIW_MAX_SGE);
+
+	qp->rx.rqe = kzalloc(offsetof(struct siw_rqe, sge) +
+			     sges * sizeof(struct siw_sge), GFP_KERNEL);
+	if (!qp->rx.rqe)
+		return -ENOMEM;
+	INIT_WORK(&qp->rx.work, rx_work);
+	return 0;
+}
+
+/**
+ * siw_rx_exit() - tear the receiver down
+ * @qp: queue pair, not connected
+ *
+ * Context: process.
+ */
+void siw_rx_exit(struct siw_qp *qp)
+{
+	cancel_work_sync(&qp->rx.work);
+	kvfree(qp->rx.buf);
+	kfree(qp->rx.rqe);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The receiving half of a QP.
+ */
+#ifndef _SIW_RX_H
+#define _SIW_RX_H
+
+#include <linux/workqueue.h>
+#include <rdma/siw-abi.h>
+#include "proto/rdmap.h"
+#include "proto/term.h"
+
+struct sk_buff;
+struct siw_qp;
+
+/**
+ * struct siw_rx - all of it owned by who holds the socket's lock
+ * @proto: stream state: MSNs, message in progress
+ * @pos: stream position of the next octet, for markers
+ * @buf: an FPDU that was cut, or carries markers
+ * @buf_size: octets there is room for
+ * @have: octets collected in @buf
+ * @need: octets of the FPDU, 0 while not known
+ * @want_size: memory for @buf that softirq could not get
+ * @rqe: private copy of the receive in use
+ * @rqe_valid: there is one
+ * @cur: element of @rqe the next octet goes to
+ * @cur_off: offset in it
+ * @room: octets @rqe has room for
+ * @placed: octets of the message placed
+ * @got: octets of the oldest Read's response placed
+ * @write_len: octets of the last Write, for Immediate Data
+ * @quote: headers of the segment a Terminate is about
+ * @work: reads where softirq should or could not
+ * @deferred: @work reads, the callback does not
+ */
+struct siw_rx {
+	struct rdmap_rx proto;
+	u32 pos;
+	u8 *buf;
+	u32 buf_size;
+	u32 have;
+	u32 need;
+	u32 want_size;
+	struct siw_rqe *rqe;
+	bool rqe_valid;
+	u8 cur;
+	u32 cur_off;
+	u32 room;
+	u32 placed;
+	u32 got;
+	u32 write_len;
+	struct term_quote quote;
+	struct work_struct work;
+	unsigned long deferred;
+};
+
+int siw_rx_init(struct siw_qp *qp);
+void siw_rx_exit(struct siw_qp *qp);
+void siw_rx_start(struct siw_qp *qp);
+void siw_rx_reset(struct siw_qp *qp);
+void siw_rx_ready(struct siw_qp *qp);
+void siw_rx_kick(struct siw_qp *qp);
+void siw_rx_finish(struct siw_qp *qp);
+
+/* rx.c: octets of the stream into FPDUs */
+int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len);
+
+/* rx_msg.c: one segment */
+struct siw_cursor;
+enum iw_err siw_rx_segment(struct siw_qp *qp, const struct ddp_seg *seg,
+			   const void *ulpdu, struct siw_cursor *payload);
+
+#endif

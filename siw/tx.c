@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The sender of a QP: who runs it, where, and how bursts reach TCP.
+ *
+ * One context at a time is the sender, elected by SIW_QPF_TX_BUSY: the
+ * doorbell's caller, a tasklet for work that arises in softirq, or a worker
+ * when the socket was full or the others have used up their share. Who comes
+ * while it is taken leaves SIW_QPF_TX_AGAIN and goes.
+ */
+#include <linux/delay.h>
+#include <linux/sched.h>
+#include <linux/wait_bit.h>
+
+#include "proto/mpa.h"
+#include "qp.h"
+#include "stats.h"
+#include "tx.h"
+
+/* Bursts after which the doorbell's caller and softirq let a worker go on. */
+#define TX_SHARE		8
+/* How long a Terminate may wait for a peer that does not read. */
+#define TX_LINGER		(2 * HZ)
+
+enum tx_verdict {
+	TX_IDLE,		/* nothing to do, or an event will tell */
+	TX_YIELD,		/* a worker goes on */
+	TX_STOPPED,		/* the connection ends */
+};
+
+/* Drops @n octets, which TCP has taken, from the head of the burst. */
+static void tx_consume(struct siw_tx *tx, u32 n)
+{
+	int i, done = 0;
+
+	tx->taken += n;
+	tx->out_len -= n;
+	for (i = 0; i < tx->nout && n; i++) {
+		struct siw_llp_frag *f = &tx->out[i];
+		u32 k = min(n, f->len);
+
+		f->off += k;
+		f->len -= k;
+		n -= k;
+		if (f->len)
+			break;
+		put_page(f->page);
+		done++;
+	}
+	tx->nout -= done;
+	memmove(tx->out, tx->out + done, tx->nout * sizeof(tx->out[0]));
+	if (!tx->out_len)
+		tx->eor = false;
+}
+
+/* 0: all taken; -EAGAIN: TCP is full; -EBUSY: only a process can send. */
+static int tx_flush(struct siw_qp *qp, bool bh, bool more)
+{
+	struct siw_tx *tx = &qp->tx;
+	int rv;
+
+	rv = bh ? siw_llp_send_bh(qp->llp, tx->out, tx->nout, tx->eor, more) :
+		  siw_llp_send(qp->llp, tx->out, tx->nout, tx->eor, more);
+	if (rv < 0)
+		return rv;
+	siw_stat_inc(qp->sdev, SIW_STAT_TX_BURSTS);
+	siw_stat_add(qp->sdev, SIW_STAT_TX_BYTES, rv);
+	tx_consume(tx, rv);
+	return tx->out_len ? -EAGAIN : 0;
+}
+
+/* Fills a burst. Result of the last siw_tx_build(). */
+static int tx_fill(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	int rv = 1;
+
+	while (tx->out_len < SIW_TX_BURST && !tx->eor) {
+		rv = siw_tx_build(qp, gfp);
+		if (rv <= 0)
+			break;
+	}
+	return rv;
+}
+
+static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
+{
+	switch (rv) {
+	case -EAGAIN:
+		siw_stat_inc(qp->sdev, SIW_STAT_TX_STALLS);
+		return TX_IDLE;
+	case -EBUSY:
+		return TX_YIELD;
+	case -EINVAL:
+		siw_qp_down(qp, SIW_DOWN_PROTO, IW_ERR_LOCAL);
+		return TX_STOPPED;
+	case -EACCES:
+		siw_qp_down(qp, SIW_DOWN_PROTO, IW_ERR_SRC_STAG);
+		return TX_STOPPED;
+	default:
+		siw_qp_down(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
+		return TX_STOPPED;
+	}
+}
+
+/*
+ * No page for the next FPDU. If TCP still holds some, its write_space tells
+ * of acknowledged ones; otherwise memory is short.
+ */
+static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
+{
+	qp->tx.starved = false;
+	siw_stat_inc(qp->sdev, SIW_STAT_TX_STALLS);
+	if (siw_llp_want_space(qp->llp))
+		return TX_IDLE;
+	if (!bh)
+		msleep(1);
+	return TX_YIELD;
+}
+
+static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
+{
+	struct siw_tx *tx = &qp->tx;
+	int i, rv, sent;
+
+	for (i = 0; i < TX_SHARE; i++) {
+		if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
+			return TX_STOPPED;
+		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
+			return TX_IDLE;
+		rv = tx_fill(qp, bh ? GFP_ATOMIC : GFP_NOIO);
+		sent = tx->out_len ? tx_flush(qp, bh, rv > 0) : 0;
+		siw_flight_sent(qp, tx->taken);
+		if (sent)
+			return tx_failed(qp, sent);
+		if (rv < 0)
+			return tx_failed(qp, rv);
+		if (rv == 0 && tx->starved)
+			return tx_starved(qp, bh);
+		if (rv == 0)
+			return TX_IDLE;
+	}
+	return TX_YIELD;
+}
+
+static void tx_loop(struct siw_qp *qp, bool bh)
+{
+	enum tx_verdict verdict;
+
+	set_bit(SIW_QPF_TX_AGAIN, &qp->flags);
+	smp_mb__after_atomic();
+	while (!test_and_set_bit_lock(SIW_QPF_TX_BUSY, &qp->flags)) {
+		clear_bit(SIW_QPF_TX_AGAIN, &qp->flags);
+		/* a request posted before AGAIN was set is seen now */
+		smp_mb__after_atomic();
+		verdict = tx_session(qp, bh);
+		clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
+		smp_mb__after_atomic();
+		if (verdict == TX_STOPPED) {
+			wake_up_var(&qp->flags);
+			return;
+		}
+		if (verdict == TX_YIELD) {
+			siw_tx_kick_slow(qp);
+			return;
+		}
+		if (!test_bit(SIW_QPF_TX_AGAIN, &qp->flags))
+			return;
+	}
+}
+
+static void tx_tasklet(struct tasklet_struct *t)
+{
+	tx_loop(container_of(t, struct siw_qp, tx.tasklet), true);
+}
+
+static void tx_work(struct work_struct *work)
+{
+	tx_loop(container_of(work, struct siw_qp, tx.work), false);
+}
+
+/**
+ * siw_tx_run() - send what there is to send
+ * @qp: connected queue pair
+ *
+ * Context: process, may sleep.
+ */
+void siw_tx_run(struct siw_qp *qp)
+{
+	tx_loop(qp, false);
+}
+
+/* The sender sees what we left; pairs with tx_loop(). */
+static bool tx_is_on_it(struct siw_qp *qp)
+{
+	set_bit(SIW_QPF_TX_AGAIN, &qp->flags);
+	smp_mb__after_atomic();
+	return test_bit(SIW_QPF_TX_BUSY, &qp->flags);
+}
+
+/**
+ * siw_tx_kick() - there is something to send; do it soon on this CPU
+ * @qp: queue pair that may be connected
+ *
+ * Context: any.
+ */
+void siw_tx_kick(struct siw_qp *qp)
+{
+	if (test_bit(SIW_QPF_TX_STOP, &qp->flags) || tx_is_on_it(qp))
+		return;
+	if (in_interrupt() || irqs_disabled()) {
+		tasklet_hi_schedule(&qp->tx.tasklet);
+		return;
+	}
+	/* without this, the softirq thread would be woken for it */
+	local_bh_disable();
+	tasklet_hi_schedule(&qp->tx.tasklet);
+	local_bh_enable();
+}
+
+/**
+ * siw_tx_kick_slow() - there is something to send; a worker does it
+ * @qp: queue pair that may be connected
+ *
+ * Context: any.
+ */
+void siw_tx_kick_slow(struct siw_qp *qp)
+{
+	if (!test_bit(SIW_QPF_TX_STOP, &qp->flags))
+		queue_work(siw_wq, &qp->tx.work);
+}
+
+/**
+ * siw_tx_own() - stop sending and become the sender, for good
+ * @qp: queue pair
+ *
+ * Context: process, may sleep.
+ */
+void siw_tx_own(struct siw_qp *qp)
+{
+	set_bit(SIW_QPF_TX_STOP, &qp->flags);
+	smp_mb__after_atomic();
+	wait_var_event(&qp->flags,
+		       !test_and_set_bit_lock(SIW_QPF_TX_BUSY, &qp->flags));
+}
+
+/**
+ * siw_tx_idle() - is everything sent
+ * @qp: queue pair
+ *
+ * Context: any; a guess unless the caller is the sender.
+ * Return: true if no message is in progress and no request waits.
+ */
+bool siw_tx_idle(struct siw_qp *qp)
+{
+	const struct siw_tx *tx = &qp->tx;
+
+	return !READ_ONCE(tx->out_len) && !READ_ONCE(tx->msg.active) &&
+	       !READ_ONCE(tx->loaded) && !siw_sq_posted(qp);
+}
+
+/* Gives the burst to a TCP that may be full. */
+static bool tx_flush_wait(struct siw_qp *qp, unsigned long until)
+{
+	int rv;
+
+	for (;;) {
+		rv = qp->tx.out_len ? tx_flush(qp, false, false) : 0;
+		if (rv != -EAGAIN)
+			return !rv;
+		if (time_after(jiffies, until))
+			return false;
+		msleep(5);
+	}
+}
+
+/**
+ * siw_tx_terminate() - send a Terminate after the FPDU under way
+ * @qp: queue pair; the caller has called siw_tx_own()
+ * @term: Terminate header
+ * @len: its octets
+ *
+ * Messages in progress end where they are, at an FPDU's end (RFC 5040 5.4).
+ *
+ * Context: process, may sleep for a bounded time.
+ */
+void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len)
+{
+	unsigned long until = jiffies + TX_LINGER;
+
+	if (!tx_flush_wait(qp, until) ||
+	    !siw_tx_build_terminate(qp, term, len))
+		return;
+	qp->tx.eor = true;
+	if (tx_flush_wait(qp, until))
+		siw_stat_inc(qp->sdev, SIW_STAT_TERM_SENT);
+}
+
+/**
+ * siw_tx_start() - prepare for a new connection
+ * @qp: queue pair, @qp->conn is set, nobody sends yet
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int siw_tx_start(struct siw_qp *qp)
+{
+	struct siw_tx *tx = &qp->tx;
+
+	if (qp->conn.tx_markers && !tx->scratch) {
+		tx->scratch = kvmalloc(SIW_TXBUF_CHUNK, GFP_KERNEL);
+		if (!tx->scratch)
+			return -ENOMEM;
+	}
+	tx->rtr = qp->conn.rtr;
+	tx->emss = 0;
+	tx->built = 0;
+	tx->taken = 0;
+	tx->msn.send = RDMAP_FIRST_MSN;
+	tx->msn.req = RDMAP_FIRST_MSN;
+	tx->msn.resp = RDMAP_FIRST_MSN;
+	return 0;
+}
+
+/**
+ * siw_tx_reset() - forget what was not sent
+ * @qp: queue pair; the caller has called siw_tx_own()
+ *
+ * Context: process.
+ */
+void siw_tx_reset(struct siw_qp *qp)
+{
+	struct siw_tx *tx = &qp->tx;
+
+	while (tx->nout)
+		put_page(tx->out[--tx->nout].page);
+	tx->out_len = 0;
+	tx->eor = false;
+	tx->starved = false;
+	tx->rtr = SIW_RTR_MSG_NONE;
+	tx->msg.active = false;
+	tx->msg.imm = 0;
+	siw_txbuf_free(&tx->buf);
+	kvfree(tx->scratch);
+	tx->scratch = NULL;
+}
+
+/**
+ * siw_tx_init() - set up the sender of a new QP
+ * @qp: queue pair, its rings are allocated
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int siw_tx_init(struct siw_qp *qp)
+{
+	size_t len = max_t(size_t, qp->sq_stride,
+			   SIW_MAX_SGE * sizeof(struct siw_sge));
+
+	qp->tx.wqe.sge = kzalloc(len, GFP_KERNEL);
+	if (!qp->tx.wqe.sge)
+		return -ENOMEM;
+	tasklet_setup(&qp->tx.tasklet, tx_tasklet);
+	INIT_WORK(&qp->tx.work, tx_work);
+	return 0;
+}
+
+/**
+ * siw_tx_exit() - tear the sender down
+ * @qp: queue pair, not connected
+ *
+ * Context: process.
+ */
+void siw_tx_exit(struct siw_qp *qp)
+{
+	tasklet_kill(&qp->tx.tasklet);
+	cancel_work_sync(&qp->tx.work);
+	siw_tx_reset(qp);
+	kfree(qp->tx.wqe.sge);
+}

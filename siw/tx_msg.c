@@ -1,0 +1,634 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * From work requests, and the peer's requests, to FPDUs.
+ *
+ * siw_tx_build() adds one FPDU to the burst. A message in progress goes on; else
+ * the next one starts, the peer's requests and ours by turns.
+ */
+#include <siw_ext_abi.h>
+
+#include "mem.h"
+#include "mr.h"
+#include "proto/rdmap.h"
+#include "qp.h"
+#include "stats.h"
+
+/* ------------------------------------------------- one FPDU of the burst --- */
+
+/* Adds @len octets at the reserved place to the burst. */
+static void tx_append(struct siw_qp *qp, u32 off, u32 len)
+{
+	struct siw_tx *tx = &qp->tx;
+	struct page *page = siw_txbuf_page(&tx->buf);
+	struct siw_llp_frag *f = &tx->out[tx->nout - 1];
+
+	if (tx->nout && f->page == page && f->off + f->len == off) {
+		f->len += len;
+	} else {
+		f = &tx->out[tx->nout++];
+		f->page = page;
+		f->off = off;
+		f->len = len;
+		get_page(page);
+	}
+	siw_txbuf_commit(&tx->buf, len);
+	tx->out_len += len;
+	tx->built += len;
+	siw_stat_inc(qp->sdev, SIW_STAT_TX_FPDUS);
+}
+
+/* Memory to build an unmarked FPDU of @size octets in. */
+static void *tx_reserve(struct siw_qp *qp, u32 size, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	u32 wire = size;
+	void *p;
+
+	if (qp->conn.tx_markers)
+		wire = mpa_marked_size(tx->built, size);
+	if (tx->nout == SIW_LLP_MAX_FRAGS &&
+	    tx->buf.off + wire > page_size(siw_txbuf_page(&tx->buf)))
+		return NULL;
+	p = siw_txbuf_reserve(&tx->buf, wire, gfp);
+	if (!p) {
+		tx->starved = true;
+		return NULL;
+	}
+	return tx->scratch ? tx->scratch : p;
+}
+
+/* The FPDU at @fpdu is complete but for pad, markers and CRC. */
+static void tx_commit(struct siw_qp *qp, void *fpdu)
+{
+	struct siw_tx *tx = &qp->tx;
+	u32 off = tx->buf.off;
+	u32 len;
+
+	if (tx->scratch) {
+		void *dst = page_address(siw_txbuf_page(&tx->buf)) + off;
+
+		len = mpa_seal(fpdu, false);
+		len = mpa_mark(dst, fpdu, tx->built, qp->conn.crc);
+	} else {
+		len = mpa_seal(fpdu, qp->conn.crc);
+	}
+	tx_append(qp, off, len);
+}
+
+/* ---------------------------------------------------------- payload --- */
+
+static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
+			 u32 off, void *dst, u32 len, u32 access)
+{
+	struct siw_mem *mem = siw_mem_begin(qp->sdev, sge->lkey);
+	int rv = 0;
+
+	if (!mem)
+		return -EFAULT;
+	if (siw_mem_check(mem, qp->base.pd, sge->laddr + off, len, access))
+		rv = -EFAULT;
+	else
+		siw_mem_copy_from(mem, sge->laddr + off, dst, len);
+	siw_mem_end(mem);
+	return rv;
+}
+
+/* Copies the next @len octets of the message to @dst. */
+static int tx_gather(struct siw_qp *qp, void *dst, u32 len)
+{
+	struct siw_tx_msg *msg = &qp->tx.msg;
+	u32 access = msg->remote ? IB_ACCESS_REMOTE_READ : 0;
+
+	if (msg->inl) {
+		memcpy(dst, (const u8 *)msg->sge + msg->sent, len);
+		return 0;
+	}
+	while (len) {
+		const struct siw_sge *sge = &msg->sge[msg->cur];
+		u32 n = min(len, sge->length - msg->cur_off);
+
+		if (n && tx_gather_one(qp, sge, msg->cur_off, dst, n, access))
+			return -EFAULT;
+		dst += n;
+		len -= n;
+		msg->cur_off += n;
+		if (msg->cur_off == sge->length) {
+			msg->cur++;
+			msg->cur_off = 0;
+		}
+	}
+	return 0;
+}
+
+static u32 tx_put_head(struct siw_tx_msg *msg, void *p, u32 n, bool last)
+{
+	if (msg->tagged)
+		return rdmap_put_tagged(p, msg->opcode, msg->stag,
+					msg->to + msg->sent, n, last);
+	return rdmap_put_untagged(p, msg->opcode, msg->stag, msg->msn,
+				  msg->sent, n, last);
+}
+
+/* ULPDU that fills the segment from here on. */
+static u32 tx_mulpdu(struct siw_qp *qp)
+{
+	struct siw_tx *tx = &qp->tx;
+	u32 emss = siw_llp_emss(qp->llp);
+
+	if (unlikely(emss != tx->emss)) {
+		tx->emss = emss;
+		emss = min_t(u32, emss, SIW_TXBUF_CHUNK);
+		tx->mulpdu = mpa_mulpdu(emss & ~3, qp->conn.tx_markers);
+	}
+	return tx->mulpdu;
+}
+
+/* The next FPDU of the message in progress. 1, 0: no room, or an error. */
+static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	struct siw_tx_msg *msg = &tx->msg;
+	u32 mulpdu = tx_mulpdu(qp);
+	u32 n, hdr, ulpdu;
+	bool last;
+	void *p;
+
+	n = ddp_next_payload(msg->len, msg->sent, mulpdu, msg->tagged, &last);
+	ulpdu = n + (msg->tagged ? DDP_TAGGED_LEN : DDP_UNTAGGED_LEN);
+	p = tx_reserve(qp, mpa_fpdu_size(ulpdu), gfp);
+	if (!p)
+		return 0;
+	hdr = tx_put_head(msg, p, n, last);
+	if (tx_gather(qp, p + hdr, n))
+		return -EFAULT;
+	tx_commit(qp, p);
+	if (last) {
+		msg->active = false;
+		/* the next message begins on a segment if this one had many */
+		tx->eor = msg->sent && ulpdu < mulpdu;
+		if (msg->remote)
+			atomic_dec(&qp->irq_busy);
+	}
+	msg->sent += n;
+	return 1;
+}
+
+/* ------------------------------------------------ the peer's requests --- */
+
+static int tx_atomic_resp(struct siw_qp *qp, const struct siw_irq_entry *e,
+			  gfp_t gfp)
+{
+	struct rdmap_atomic_resp resp = {
+		.req_id = e->req_id,
+		.value = e->orig,
+	};
+	void *p;
+
+	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_ATOMIC_RESP_FPDU_LEN), gfp);
+	if (!p)
+		return 0;
+	rdmap_put_atomic_resp(p, qp->tx.msn.resp++, &resp);
+	tx_commit(qp, p);
+	atomic_dec(&qp->irq_busy);
+	return 1;
+}
+
+static void tx_start_read_resp(struct siw_qp *qp,
+			       const struct siw_irq_entry *e)
+{
+	struct siw_tx_msg *msg = &qp->tx.msg;
+
+	*msg = (struct siw_tx_msg) {
+		.active = true,
+		.tagged = true,
+		.remote = true,
+		.opcode = RDMAP_READ_RESP,
+		.num_sge = 1,
+		.len = e->len,
+		.stag = e->sink_stag,
+		.to = e->sink_to,
+		.sge = &msg->src,
+		.src = {
+			.laddr = e->src_to,
+			.length = e->len,
+			.lkey = e->src_stag,
+		},
+	};
+}
+
+static bool tx_irq_waits(struct siw_qp *qp)
+{
+	/* pairs with the receiver's store behind the entry */
+	return qp->irq_head != smp_load_acquire(&qp->irq_tail);
+}
+
+static int tx_start_irq(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_irq_entry e = qp->irq[qp->irq_head & (qp->irq_size - 1)];
+
+	if (e.atomic) {
+		if (!tx_atomic_resp(qp, &e, gfp))
+			return 0;
+	} else {
+		tx_start_read_resp(qp, &e);
+	}
+	/* the receiver may fill the place again */
+	smp_store_release(&qp->irq_head, qp->irq_head + 1);
+	return 1;
+}
+
+/* ------------------------------------------------------- our requests --- */
+
+static void tx_note(struct siw_qp *qp, u8 wait, u64 end, u8 status, u32 *idx)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	struct siw_flight fl = {
+		.id = wqe->id,
+		.end = end,
+		.bytes = wqe->len,
+		.opcode = siw_sq_opcode(wqe),
+		.status = status,
+		.wait = wait,
+		.signalled = wqe->flags & SIW_WQE_SIGNALLED,
+	};
+	u32 i = siw_flight_add(qp, &fl);
+
+	if (idx)
+		*idx = i;
+}
+
+/* All elements exist and grant @access, before the first FPDU is built. */
+static bool tx_sges_ok(struct siw_qp *qp, u32 access)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	u32 i;
+
+	if (wqe->flags & SIW_WQE_INLINE)
+		return true;
+	for (i = 0; i < wqe->num_sge; i++) {
+		const struct siw_sge *sge = &wqe->sge[i];
+		enum siw_mem_fault fault;
+		struct siw_mem *mem;
+
+		if (!sge->length)
+			continue;
+		mem = siw_mem_begin(qp->sdev, sge->lkey);
+		if (!mem)
+			return false;
+		fault = siw_mem_check(mem, qp->base.pd, sge->laddr,
+				      sge->length, access);
+		siw_mem_end(mem);
+		if (fault)
+			return false;
+	}
+	return true;
+}
+
+static void tx_start_payload(struct siw_qp *qp, u8 opcode, bool tagged)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	struct siw_tx_msg *msg = &qp->tx.msg;
+
+	*msg = (struct siw_tx_msg) {
+		.active = true,
+		.tagged = tagged,
+		.inl = wqe->flags & SIW_WQE_INLINE,
+		.opcode = opcode,
+		.num_sge = wqe->num_sge,
+		.len = wqe->len,
+		.stag = wqe->rkey,
+		.to = wqe->raddr,
+		.sge = wqe->sge,
+	};
+	/* trap T-01: RNICs refuse STag 0 even in messages without octets */
+	if (tagged && !msg->len && !msg->stag)
+		msg->stag = 1;
+}
+
+static int tx_start_send(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	bool inv = wqe->opcode == SIW_OP_SEND_REMOTE_INV;
+	u8 opcode;
+
+	if (wqe->flags & SIW_WQE_SOLICITED)
+		opcode = inv ? RDMAP_SEND_SE_INV : RDMAP_SEND_SE;
+	else
+		opcode = inv ? RDMAP_SEND_INV : RDMAP_SEND;
+	tx_start_payload(qp, opcode, false);
+	if (!inv)
+		qp->tx.msg.stag = 0;
+	qp->tx.msg.msn = qp->tx.msn.send++;
+	return 1;
+}
+
+static int tx_start_write(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+
+	tx_start_payload(qp, RDMAP_WRITE, true);
+	if (wqe->opcode == SIW_OP_EXT_WRITE_WITH_IMM)
+		qp->tx.msg.imm = wqe->flags & SIW_WQE_SOLICITED ?
+				 RDMAP_IMM_SE : RDMAP_IMM;
+	return 1;
+}
+
+static void tx_orq_entry(const struct siw_wqe *wqe, struct siw_orq_entry *e)
+{
+	*e = (struct siw_orq_entry) {
+		.len = wqe->len,
+		.opcode = wqe->opcode,
+		.sink_stag = 1,
+	};
+	if (wqe->len) {
+		e->sink_stag = wqe->sge[0].lkey;
+		e->sink_to = wqe->sge[0].laddr;
+	}
+}
+
+static int tx_read_req(struct siw_qp *qp, gfp_t gfp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	struct siw_orq_entry e;
+	struct rdmap_read_req req;
+	void *p;
+
+	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_READ_FPDU_LEN), gfp);
+	if (!p)
+		return 0;
+	tx_orq_entry(wqe, &e);
+	req = (struct rdmap_read_req) {
+		.sink_stag = e.sink_stag,
+		.sink_to = e.sink_to,
+		.size = e.len,
+		.src_stag = e.len || wqe->rkey ? wqe->rkey : 1,
+		.src_to = wqe->raddr,
+	};
+	tx_note(qp, SIW_FLIGHT_READ, 0, 0, &e.flight);
+	siw_orq_add(qp, &e);
+	rdmap_put_read_req(p, qp->tx.msn.req++, &req);
+	tx_commit(qp, p);
+	return 1;
+}
+
+static int tx_atomic_req(struct siw_qp *qp, gfp_t gfp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	bool add = wqe->opcode == SIW_OP_FETCH_AND_ADD;
+	struct rdmap_atomic_req req = {
+		.aop = add ? RDMAP_AOP_FETCH_ADD : RDMAP_AOP_CMP_SWAP,
+		.req_id = qp->tx.msn.req,
+		.stag = wqe->rkey,
+		.to = wqe->raddr,
+		.data = wqe->operand[add ? 0 : 1],
+		.mask = add ? 0 : U64_MAX,
+		.compare = add ? 0 : wqe->operand[0],
+		.compare_mask = U64_MAX,
+	};
+	struct siw_orq_entry e;
+	void *p;
+
+	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_ATOMIC_FPDU_LEN), gfp);
+	if (!p)
+		return 0;
+	qp->tx.wqe.len = sizeof(u64);
+	tx_orq_entry(wqe, &e);
+	e.req_id = req.req_id;
+	tx_note(qp, SIW_FLIGHT_READ, 0, 0, &e.flight);
+	siw_orq_add(qp, &e);
+	rdmap_put_atomic_req(p, qp->tx.msn.req++, &req);
+	tx_commit(qp, p);
+	return 1;
+}
+
+/* What has no FPDU: done as soon as everything before it is. */
+static u8 tx_local(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+
+	if (wqe->opcode == SIW_OP_REG_MR)
+		return siw_mr_fast_reg((void *)(uintptr_t)wqe->raddr,
+				       wqe->rkey, wqe->imm) ?
+		       SIW_WC_LOC_PROT_ERR : SIW_WC_SUCCESS;
+	return siw_mem_invalidate(qp->sdev, qp->base.pd, wqe->rkey, false) ?
+	       SIW_WC_LOC_QP_OP_ERR : SIW_WC_SUCCESS;
+}
+
+static bool tx_is_request(const struct siw_wqe *wqe)
+{
+	switch (wqe->opcode) {
+	case SIW_OP_READ:
+	case SIW_OP_READ_LOCAL_INV:
+	case SIW_OP_FETCH_AND_ADD:
+	case SIW_OP_COMP_AND_SWAP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A fence, the ORD or a slow consumer may hold a request back. */
+static bool tx_may_start(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+
+	if (wqe->flags & SIW_WQE_READ_FENCE && !siw_orq_empty(qp))
+		return false;
+	if (siw_flight_full(qp))
+		return false;
+	return !tx_is_request(wqe) || siw_orq_room(qp);
+}
+
+static int tx_fail(struct siw_qp *qp, u8 status)
+{
+	tx_note(qp, SIW_FLIGHT_DONE, 0, status, NULL);
+	return -EINVAL;
+}
+
+static int tx_start_request(struct siw_qp *qp, gfp_t gfp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+
+	if (!qp->conn.ord)
+		return tx_fail(qp, SIW_WC_LOC_QP_OP_ERR);
+	if (!tx_sges_ok(qp, IB_ACCESS_LOCAL_WRITE))
+		return tx_fail(qp, SIW_WC_LOC_PROT_ERR);
+	if (wqe->opcode == SIW_OP_READ || wqe->opcode == SIW_OP_READ_LOCAL_INV)
+		return tx_read_req(qp, gfp);
+	return tx_atomic_req(qp, gfp);
+}
+
+/* Starts the loaded request. 1, 0: not yet, or -EINVAL: it failed. */
+static int tx_start_wqe(struct siw_qp *qp, gfp_t gfp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	u8 status;
+
+	if (tx_is_request(wqe))
+		return tx_start_request(qp, gfp);
+	switch (wqe->opcode) {
+	case SIW_OP_SEND:
+	case SIW_OP_SEND_REMOTE_INV:
+	case SIW_OP_WRITE:
+	case SIW_OP_EXT_WRITE_WITH_IMM:
+		if (!tx_sges_ok(qp, 0))
+			return tx_fail(qp, SIW_WC_LOC_PROT_ERR);
+		break;
+	default:
+		status = tx_local(qp);
+		if (status)
+			return tx_fail(qp, status);
+		tx_note(qp, SIW_FLIGHT_DONE, 0, 0, NULL);
+		return 1;
+	}
+	if (wqe->opcode == SIW_OP_SEND ||
+	    wqe->opcode == SIW_OP_SEND_REMOTE_INV)
+		return tx_start_send(qp);
+	return tx_start_write(qp);
+}
+
+static int tx_next_wqe(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	int rv;
+
+	if (!tx->loaded) {
+		rv = siw_flight_full(qp) ? 0 : siw_sq_load(qp, &tx->wqe);
+		if (rv < 0)
+			return tx_fail(qp, SIW_WC_LOC_QP_OP_ERR);
+		if (!rv)
+			return 0;
+		tx->loaded = true;
+	}
+	if (!tx_may_start(qp))
+		return 0;
+	rv = tx_start_wqe(qp, gfp);
+	if (rv)
+		tx->loaded = false;
+	return rv;
+}
+
+static int tx_send_imm(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	void *p;
+
+	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_IMM_FPDU_LEN), gfp);
+	if (!p)
+		return 0;
+	rdmap_put_imm(p, tx->msg.imm, tx->msn.send++,
+		      (__force __be32)tx->wqe.imm);
+	tx_commit(qp, p);
+	tx->msg.imm = 0;
+	return 1;
+}
+
+/* Goes on with the message in progress; notes its end. */
+static int tx_continue(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx_msg *msg = &qp->tx.msg;
+	int rv;
+
+	if (msg->active) {
+		rv = tx_build_segment(qp, gfp);
+		if (rv < 0) {
+			msg->active = false;
+			return msg->remote ? -EACCES :
+			       tx_fail(qp, SIW_WC_LOC_PROT_ERR);
+		}
+	} else {
+		rv = tx_send_imm(qp, gfp);
+	}
+	if (rv > 0 && !msg->active && !msg->imm && !msg->remote)
+		tx_note(qp, SIW_FLIGHT_SENT, qp->tx.built, 0, NULL);
+	return rv;
+}
+
+/* ---------------------------------------------------------------- RTR --- */
+
+static int tx_rtr_read(struct siw_qp *qp, void *p)
+{
+	struct rdmap_read_req req = { .sink_stag = 1, .src_stag = 1 };
+	struct siw_orq_entry e = {
+		.opcode = SIW_OP_READ,
+		.sink_stag = 1,
+		.rtr = true,
+	};
+
+	siw_orq_add(qp, &e);
+	rdmap_put_read_req(p, qp->tx.msn.req++, &req);
+	return 1;
+}
+
+/* The message that tells the peer that it may send (RFC 6581 9.2). */
+static int tx_send_rtr(struct siw_qp *qp, gfp_t gfp)
+{
+	void *p = tx_reserve(qp, mpa_fpdu_size(RDMAP_READ_FPDU_LEN), gfp);
+
+	if (!p)
+		return 0;
+	switch (qp->tx.rtr) {
+	case SIW_RTR_MSG_READ:
+		tx_rtr_read(qp, p);
+		break;
+	case SIW_RTR_MSG_SEND:
+		rdmap_put_send(p, RDMAP_SEND, 0, qp->tx.msn.send++, 0, 0,
+			       true);
+		break;
+	default:
+		rdmap_put_write(p, 1, 0, 0, true);
+	}
+	tx_commit(qp, p);
+	qp->tx.rtr = SIW_RTR_MSG_NONE;
+	return 1;
+}
+
+/**
+ * siw_tx_build() - add the next FPDU to the burst
+ * @qp: queue pair; the caller is the sender
+ * @gfp: for pages, should the ring need more
+ *
+ * Context: process or softirq.
+ * Return: 1: go on; 0: nothing to do, or no room in the ring of pages or the
+ * burst; -EINVAL: a work request failed, its completion is noted; -EACCES:
+ * the source of a Read Response is gone.
+ */
+int siw_tx_build(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	int rv;
+
+	if (unlikely(tx->rtr))
+		return tx_send_rtr(qp, gfp);
+	if (tx->msg.active || tx->msg.imm)
+		return tx_continue(qp, gfp);
+	if (tx_irq_waits(qp) && !tx->turn) {
+		tx->turn = true;
+		return tx_start_irq(qp, gfp);
+	}
+	tx->turn = false;
+	rv = tx_next_wqe(qp, gfp);
+	if (!rv && tx_irq_waits(qp))
+		rv = tx_start_irq(qp, gfp);
+	return rv;
+}
+
+/**
+ * siw_tx_build_terminate() - add a Terminate to the burst
+ * @qp: queue pair; the caller is the sender
+ * @term: Terminate header
+ * @len: its octets
+ *
+ * Context: process. Return: false if memory is short.
+ */
+bool siw_tx_build_terminate(struct siw_qp *qp, const void *term, u8 len)
+{
+	void *p = tx_reserve(qp, mpa_fpdu_size(DDP_UNTAGGED_LEN + len),
+			     GFP_NOIO);
+
+	if (!p)
+		return false;
+	rdmap_put_terminate(p, term, len);
+	tx_commit(qp, p);
+	return true;
+}
