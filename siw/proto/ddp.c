@@ -26,11 +26,12 @@ void ddp_decode(const void *hdr, struct ddp_seg *seg)
 enum iw_err ddp_range_err(u64 to, u32 len, u64 base, u64 size)
 {
 	u64 end = to + len;
+	u64 off = to - base;	/* beyond any size if @to is below @base */
 
 	/* an end of exactly 2^64 is the end of the address space, no wrap */
 	if (unlikely(end < to && end != 0))
 		return IW_ERR_TAG_WRAP;
-	if (unlikely(to < base || to - base > size || len > size - (to - base)))
+	if (unlikely(off > size || len > size - off))
 		return IW_ERR_TAG_BOUNDS;
 	return IW_OK;
 }

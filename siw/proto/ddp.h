@@ -152,7 +152,7 @@ static inline u32 ddp_next_payload(u32 msg_len, u32 done, u32 mulpdu,
  * @to: first octet
  * @len: octets, not 0
  * @base: first octet of the buffer
- * @size: octets of the buffer
+ * @size: octets of the buffer, which does not reach beyond 2^64
  *
  * Context: any.
  * Return: IW_OK, IW_ERR_TAG_WRAP or IW_ERR_TAG_BOUNDS, in this order.

@@ -126,6 +126,8 @@ static void test_range(void **state)
 		{ ~0ull - 7, 8, ~0ull - 0xfff, 0x1000, IW_OK },
 		{ ~0ull - 7, 9, ~0ull - 0xfff, 0x1000, IW_ERR_TAG_WRAP },
 		{ 0, 1, 0, 0, IW_ERR_TAG_BOUNDS },
+		{ 0, 1, ~0ull - 0xfff, 0x1000, IW_ERR_TAG_BOUNDS },
+		{ 5, 1, ~0ull - 0xfff, 0x1000, IW_ERR_TAG_BOUNDS },
 		/* TC-094: no sign anywhere */
 		{ 0x1000, 0x80000000, 0x1000, 0x1000, IW_ERR_TAG_BOUNDS },
 	};

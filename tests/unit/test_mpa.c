@@ -184,6 +184,19 @@ static enum iw_err check_changed(const char *name, enum mpa_frame type,
 	return err;
 }
 
+static enum iw_err check_pd_len(u16 announced)
+{
+	struct frame *f = vector_get("S01");
+	enum iw_err err;
+	u16 pd_len = 0;
+
+	mpa_put_len(f->data + 18, announced);
+	err = mpa_startup_check(f->data, MPA_REQUEST, &pd_len);
+	assert_int_equal(pd_len, err ? 0 : announced);
+	free(f);
+	return err;
+}
+
 static void test_startup_refused(void **state)
 {
 	int i;
@@ -204,6 +217,8 @@ static void test_startup_refused(void **state)
 		assert_int_equal(check_changed("S01", MPA_REQUEST, 17, i),
 				 i == 1 || i == 2 ? IW_OK : IW_ERR_MPA_REV);
 	assert_int_equal(check_changed("S01", MPA_REQUEST, 18, 0x02), IW_OK);
+	assert_int_equal(check_pd_len(512), IW_OK);
+	assert_int_equal(check_pd_len(513), IW_ERR_MPA_PD_LEN);	/* TC-005 */
 	assert_int_equal(check_changed("S03", MPA_REPLY, 18, 0x02),
 			 IW_ERR_MPA_PD_LEN);	/* 514 */
 	assert_int_equal(check_changed("S01", MPA_REQUEST, 18, 0xff),

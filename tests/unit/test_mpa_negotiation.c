@@ -353,6 +353,22 @@ static void test_conclude_depths(void **state)
 	}
 }
 
+/* 0x3FFF is no number: it does not even limit a larger one. */
+static void test_conclude_none_is_no_limit(void **state)
+{
+	struct mpa_config cfg = defaults;
+	struct mpa_params req, rep = enhanced(false, 0, NONE, NONE);
+	struct mpa_settings set;
+
+	(void)state;
+	cfg.p2p = false;
+	cfg.ord = 0x4000;
+	cfg.max_ord = 0x4000;
+	mpa_request(&cfg, &req);
+	assert_int_equal(mpa_conclude(&cfg, &req, &rep, &set), IW_OK);
+	assert_int_equal(set.ord, 0x4000);
+}
+
 static void test_conclude_rtr(void **state)
 {
 	static const struct {
@@ -497,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_respond_rtr_read_room),
 		cmocka_unit_test(test_respond_reject),
 		cmocka_unit_test(test_conclude_depths),
+		cmocka_unit_test(test_conclude_none_is_no_limit),
 		cmocka_unit_test(test_conclude_rtr),
 		cmocka_unit_test(test_conclude_rtr_not_offered),
 		cmocka_unit_test(test_conclude_reject),

@@ -362,6 +362,7 @@ static void test_decode_queues(void **state)
 static void test_decode_support(void **state)
 {
 	static const char * const names[] = { "F19", "F20", "F21", "F23" };
+	u8 unassigned[18] = { 0x41, 0x4c };
 	struct ddp_seg seg;
 	struct frame *f;
 	size_t i;
@@ -374,6 +375,9 @@ static void test_decode_support(void **state)
 				 IW_ERR_OPCODE);
 		free(f);
 	}
+	/* nobody can switch on what does not exist */
+	assert_int_equal(rdmap_decode(unassigned, 18, 0xffff, &seg),
+			 IW_ERR_OPCODE);
 }
 
 /* Each length below the headers of its opcode, for all opcodes (T-34). */
@@ -460,6 +464,8 @@ static u8 rtr_of(const char *name, u8 ctrl, u32 size)
 
 static void test_rtr_type(void **state)
 {
+	struct ddp_seg end = { .opcode = RDMAP_SEND, .last = true, .mo = 8 };
+
 	(void)state;
 	assert_int_equal(rtr_of("F02", 0, 0), MPA_RTR_SEND);
 	assert_int_equal(rtr_of("F07", 0, 0), MPA_RTR_WRITE);
@@ -472,6 +478,8 @@ static void test_rtr_type(void **state)
 	assert_int_equal(rtr_of("F05", 0, 0), 0);
 	assert_int_equal(rtr_of("F11", 0, 0), 0);
 	assert_int_equal(rtr_of("F12", 0, 0), 0);
+	/* the empty end of a longer message */
+	assert_int_equal(rdmap_rtr_type(&end, NULL), 0);
 }
 
 /* ------------------------------------------------------------- atomics --- */

@@ -252,6 +252,9 @@ static void test_decode_variants(void **state)
 		  1, 2, 1, 0xc0, true, false },
 		{ "32020300001401420000000000000000000000010000", 2, 0, 2,
 		  0xc0, true, true },
+		{ "11000300", 1, 1, 0, 0xc0, true, true },
+		/* bits of both halves: reserved ones of the plain form */
+		{ "1203c700", 1, 2, 3, 0xc0, false, true },
 		/* not to be told from RDMAP errors */
 		{ "02060000", 0, 2, 6, 0, false, false },
 		{ "02070000", 0, 2, 7, 0, false, false },
