@@ -272,6 +272,8 @@ static void test_startup_no_enhanced_in_rev2(void **state)
 	assert_int_equal(p.pd_len, 4);
 	assert_int_equal(p.ird, 0);
 	assert_ptr_equal(pdata, f->data + 20);
+	assert_int_equal(mpa_startup_decode(f->data, f->len, MPA_REPLY, &p,
+					    &pdata), IW_ERR_MPA_ROLE);
 	free(f);
 }
 
