@@ -364,8 +364,12 @@ static bool qp_may_go(enum ib_qp_state from, enum ib_qp_state to)
 	switch (from) {
 	case IB_QPS_RESET:
 		return to == IB_QPS_INIT;
+	case IB_QPS_INIT:
+		/* rdma_cm does this before it connects; nothing depends on it */
+		return to == IB_QPS_RTR;
 	case IB_QPS_RTS:
-		/* iw_cm's way to ask for a graceful disconnect */
+	case IB_QPS_ERR:
+		/* how iw_cm and librdmacm ask for a graceful disconnect */
 		return to == IB_QPS_SQD;
 	default:
 		return false;
@@ -409,7 +413,9 @@ static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
 		return qp_leave_rts(qp, to);
 	if (to == IB_QPS_RESET)
 		qp_reset(qp);
-	else if (to == IB_QPS_ERR && qp->state != IB_QPS_ERR)
+	else if (qp->state == IB_QPS_ERR)
+		return 0;	/* the peer was faster */
+	else if (to == IB_QPS_ERR)
 		siw_qp_to_error(qp);
 	else
 		siw_qp_set_state(qp, to);
@@ -423,7 +429,7 @@ static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
  * @mask: what of @attr counts
  * @udata: not used
  *
- * RTR and RTS are reached by rdma_cm alone. Leaving RTS ends the connection:
+ * RTS is reached by rdma_cm alone. Leaving RTS ends the connection:
  * SQD in order, ERR with a reset; the state changes when it has ended.
  *
  * Context: process.
@@ -438,6 +444,9 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 
 	if (mask & ~IB_QP_ATTR_STANDARD_BITS)
 		return -EOPNOTSUPP;
+	/* peers are named to rdma_cm, not here */
+	if (mask & (IB_QP_AV | IB_QP_DEST_QPN))
+		return -EINVAL;
 	mutex_lock(&qp->mutex);
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp->state)
 		rv = -EINVAL;
