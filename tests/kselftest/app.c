@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 		return serve(argv[2], atoi(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "stream"))
 		return stream(argv[2], atoi(argv[3]));
-	fprintf(stderr, "usage: app hold DEVICE | serve ADDRESS PORT | "
-		"stream ADDRESS PORT\n");
+	fputs("usage: app hold DEVICE|serve ADDR PORT|stream ADDR PORT\n",
+	      stderr);
 	return KSFT_FAIL;
 }

@@ -1029,9 +1029,9 @@ static void afonly(const void *arg)
 
 	id = listen_v6(ch, 1, port);
 	if (can_connect("10.0.0.1", port, ch))
-		FAIL(":: with afonly takes IPv4");
+		FAIL(":: for IPv6 only takes IPv4");
 	if (!can_connect("fd00::1", port, ch))
-		FAIL(":: with afonly does not take IPv6");
+		FAIL(":: for IPv6 only does not take IPv6");
 	ns_enter(SRV);
 	ch4 = cm_channel();
 	id4 = new_id(ch4);

@@ -172,6 +172,13 @@ static void violation(const void *arg)
 #define W	.opcode = IBV_WR_RDMA_WRITE, .access = RW_ACCESS
 #define R	.opcode = IBV_WR_RDMA_READ, .access = RW_ACCESS
 #define S	.opcode = IBV_WR_SEND, .access = RW_ACCESS
+#define I	.opcode = IBV_WR_SEND_WITH_INV, .access = RW_ACCESS
+/* Every right but the one the request needs. */
+#define WX	.opcode = IBV_WR_RDMA_WRITE, .access = READ_ONLY
+#define RX	.opcode = IBV_WR_RDMA_READ, .access = WRITE_ONLY
+#define READ_ONLY	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ)
+#define WRITE_ONLY	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE)
+#define RECV(n, s)	.recv_len = (n), .recv_status = (s)
 
 VIOL(write_bad_key, W, .len = 100, .key = KEY_BAD);
 VIOL(write_zero_key, W, .len = 100, .key = KEY_ZERO);
@@ -182,22 +189,17 @@ VIOL(write_long, W, .len = LEN + 1);
 VIOL(write_before, W, .off = -1, .len = 100);
 VIOL(write_far, W, .off = 1LL << 40, .len = 100);
 VIOL(write_wrap, W, .abs = ~0ULL - 10, .len = 100);
-VIOL(write_no_right, .opcode = IBV_WR_RDMA_WRITE, .len = 100,
-     .access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ);
+VIOL(write_no_right, WX, .len = 100);
 VIOL(read_bad_key, R, .len = 100, .key = KEY_BAD);
 VIOL(read_gone_key, R, .len = 100, .key = KEY_GONE);
 VIOL(read_other_pd, R, .len = 100, .key = KEY_PD);
 VIOL(read_past_end, R, .off = LEN - 99, .len = 100);
 VIOL(read_before, R, .off = -1, .len = 100);
 VIOL(read_wrap, R, .abs = ~0ULL - 10, .len = 100);
-VIOL(read_no_right, .opcode = IBV_WR_RDMA_READ, .len = 100,
-     .access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
-VIOL(send_too_long, S, .len = 100, .recv_len = 99,
-     .recv_status = IBV_WC_LOC_LEN_ERR);
+VIOL(read_no_right, RX, .len = 100);
+VIOL(send_too_long, S, .len = 100, RECV(99, IBV_WC_LOC_LEN_ERR));
 VIOL(send_no_receive, S, .len = 100);
-VIOL(send_inv_bad_key, .opcode = IBV_WR_SEND_WITH_INV, .access = RW_ACCESS,
-     .len = 64, .key = KEY_BAD, .recv_len = 64,
-     .recv_status = ANY_ERROR);
+VIOL(send_inv_bad_key, I, .len = 64, .key = KEY_BAD, RECV(64, ANY_ERROR));
 
 /* --- local errors ---------------------------------------------------------- */
 

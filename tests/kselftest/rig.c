@@ -590,6 +590,8 @@ static void ping_one(struct ep *from, struct ep *to, unsigned int seed)
 {
 	struct buf a, b;
 	struct ibv_sge sa, sb;
+	struct op o = { .id = 0x7002, .opcode = IBV_WR_SEND, .sge = &sa,
+			.nsge = 1, .flags = IBV_SEND_SIGNALED };
 	struct ibv_wc wc;
 
 	buf_new(&a, from->pd, 100, 1, 0);
@@ -599,9 +601,7 @@ static void ping_one(struct ep *from, struct ep *to, unsigned int seed)
 	sa = buf_sge(&a, 0, a.len);
 	sb = buf_sge(&b, 0, b.len);
 	post_recv(to, 0x7001, &sb, 1);
-	post_op(from, &(struct op){ .id = 0x7002, .opcode = IBV_WR_SEND,
-				    .flags = IBV_SEND_SIGNALED,
-				    .sge = &sa, .nsge = 1 });
+	post_op(from, &o);
 	wc_expect(from->scq, 0x7002, IBV_WC_SUCCESS);
 	wc = wc_expect(to->rcq, 0x7001, IBV_WC_SUCCESS);
 	CHECK_EQ(wc.byte_len, 100);
