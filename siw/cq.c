@@ -144,6 +144,7 @@ bool siw_cq_push(struct siw_cq *cq, struct ib_qp *qp, const struct siw_wc *wc)
 			cq_put_kernel(cqe, qp, wc);
 			break;
 		}
+		/* the element before its owner changes */
 		smp_store_release(&cqe->flags, cq_flags(cq, wc));
 		cq->put++;
 		fire = cq_fires(cq, wc);

@@ -35,7 +35,7 @@ struct siw_cq {
 	void *ring;
 	struct siw_cq_ctrl *ctrl;
 	struct rdma_user_mmap_entry *entry;
-	spinlock_t lock;
+	spinlock_t lock;	/* @put, @get, @ring */
 	enum siw_cq_kind kind;
 	u32 size;
 	u32 put;

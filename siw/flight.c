@@ -199,6 +199,7 @@ void siw_orq_add(struct siw_qp *qp, const struct siw_orq_entry *e)
  */
 struct siw_orq_entry *siw_orq_first(struct siw_qp *qp)
 {
+	/* pairs with siw_orq_add() */
 	if (qp->orq_head == smp_load_acquire(&qp->orq_tail))
 		return NULL;
 	return &qp->orq[qp->orq_head & (qp->orq_size - 1)];
@@ -217,6 +218,7 @@ void siw_orq_done(struct siw_qp *qp, u8 status)
 	bool rtr = e->rtr;
 	u32 flight = e->flight;
 
+	/* the entry was read before the sender may fill it again */
 	smp_store_release(&qp->orq_head, qp->orq_head + 1);
 	if (!rtr)
 		siw_flight_answered(qp, flight, status);

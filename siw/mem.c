@@ -133,6 +133,7 @@ void siw_mem_end(struct siw_mem *mem)
 void siw_mem_revoke(struct siw_mem *mem)
 {
 	WRITE_ONCE(mem->valid, false);
+	/* pairs with siw_mem_begin(): it sees this or we see the user */
 	smp_mb();
 	while (atomic_read(&mem->users))
 		cpu_relax();

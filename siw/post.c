@@ -158,11 +158,13 @@ static int post_kernel(struct siw_qp *qp, const struct ib_send_wr *wr,
 		struct siw_sqe_ext *slot = siw_sq_slot(qp, qp->sq_put);
 
 		rv = -ENOMEM;
+		/* pairs with siw_sq_load() giving the slot back */
 		if (smp_load_acquire(&slot->flags))
 			break;
 		rv = post_fill(qp, slot, wr);
 		if (rv)
 			break;
+		/* the request before its owner changes */
 		smp_store_release(&slot->flags, post_flags(wr));
 		qp->sq_put++;
 	}

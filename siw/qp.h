@@ -36,6 +36,13 @@ enum siw_qp_flag {
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
 };
 
+enum siw_rtr {
+	SIW_RTR_MSG_NONE,
+	SIW_RTR_MSG_WRITE,
+	SIW_RTR_MSG_READ,
+	SIW_RTR_MSG_SEND,
+};
+
 /**
  * struct siw_conn - what MPA startup agreed on
  * @crc: CRC generated and checked
@@ -47,13 +54,6 @@ enum siw_qp_flag {
  * @ird: inbound Reads we serve at once
  * @ord: outbound Reads we may have outstanding
  */
-enum siw_rtr {
-	SIW_RTR_MSG_NONE,
-	SIW_RTR_MSG_WRITE,
-	SIW_RTR_MSG_READ,
-	SIW_RTR_MSG_SEND,
-};
-
 struct siw_conn {
 	bool crc;
 	bool tx_markers;
@@ -65,50 +65,6 @@ struct siw_conn {
 	u16 ord;
 };
 
-/**
- * struct siw_qp - a queue pair
- * @base: verbs object
- * @sdev: the device
- * @qpn: queue pair number
- * @refs: references; the last one completes @released
- * @released: waited for by destroy
- * @mutex: serialises state changes and attaching; process context, outermost
- *	of the QP's locks
- * @state: enum ib_qp_state; written under @mutex, read anywhere
- * @flags: enum siw_qp_flag bits
- * @layout: of the rings' elements; kernel users have rings of their own
- * @sig_all: every work request is signalled
- * @sq: send ring, @sq_size elements of @sq_stride octets, a power of two
- * @rq: receive ring or NULL with an SRQ or without receives
- * @ctrl: word shared with the provider behind an extended @sq, else NULL
- * @sq_put: next element a kernel user fills; under @sq_lock
- * @sq_get: next element the sender takes; owned by the sender (TX_BUSY)
- * @rq_put: next element a kernel user fills; under @rq_lock
- * @rq_get: next element to consume; under @rq_lock
- * @sq_lock: guards kernel posting to @sq and the flight list
- * @rq_lock: guards kernel posting to @rq and taking from it
- * @flight: work requests started and not completed, in post order
- * @flight_head: oldest entry; under @sq_lock
- * @flight_tail: next entry; under @sq_lock
- * @orq: outstanding Reads and Atomics of ours, ring of @orq_size
- * @orq_head: oldest; under @sq_lock
- * @orq_tail: next; under @sq_lock
- * @irq: the peer's Reads and Atomics waiting for an answer
- * @irq_head: next to answer; owned by the sender
- * @irq_tail: next free; owned by the receiver
- * @irq_busy: entries whose answer was not handed to TCP completely
- * @llp: connection; set and cleared under @mutex while both paths are stopped
- * @ep: endpoint that owns the connection, referenced
- * @conn: what was negotiated
- * @error: fault that ended the connection, with SIW_DOWN_PROTO
- * @down_cause: enum siw_down_cause, set once a connection
- * @term_rcvd: raw first four octets of the peer's Terminate
- * @down_work: ends the connection, see qp_conn.c
- * @scan_delay: until @scan_work looks again, in jiffies
- * @scan_work: flushes what a process posts into the rings of a QP in error
- * @cap: capabilities granted
- * @access: qp_access_flags as set by modify, for query
- */
 struct siw_flight {
 	u64 id;
 	u64 end;	/* stream position behind the last octet */
@@ -152,6 +108,63 @@ enum siw_qp_layout {
 	SIW_QP_KERNEL,		/* as extended, more opcodes */
 };
 
+/**
+ * struct siw_qp - a queue pair
+ * @base: verbs object
+ * @sdev: the device
+ * @qpn: queue pair number
+ * @refs: references; the last one completes @released
+ * @released: waited for by destroy
+ * @mutex: serialises state changes and attaching; process context, outermost
+ *	of the QP's locks
+ * @state: enum ib_qp_state; written under @mutex, read anywhere
+ * @flags: enum siw_qp_flag bits
+ * @layout: of the rings' elements; kernel users have rings of their own
+ * @sig_all: every work request is signalled
+ * @scq: completions of the send queue
+ * @rcq: completions of receives
+ * @srq: shared receive queue or NULL
+ * @sq: send ring
+ * @rq: receive ring or NULL with an SRQ or without receives
+ * @sq_size: elements of @sq, a power of two
+ * @rq_size: elements of @rq, a power of two or 0
+ * @sq_stride: octets from one element to the next
+ * @rq_stride: likewise
+ * @ctrl: word shared with the provider behind an extended @sq, else NULL
+ * @sq_put: next element a kernel user fills; under @sq_lock
+ * @sq_get: next element the sender takes; owned by the sender (TX_BUSY)
+ * @rq_put: next element a kernel user fills; under @rq_lock
+ * @rq_get: next element to consume; under @rq_lock
+ * @sq_lock: guards kernel posting to @sq and the flight list
+ * @rq_lock: guards kernel posting to @rq and taking from it
+ * @sq_entry: mmap entry of @sq
+ * @rq_entry: mmap entry of @rq
+ * @flight: work requests started and not completed, in post order
+ * @flight_head: oldest entry; under @sq_lock
+ * @flight_tail: next entry; under @sq_lock
+ * @orq: outstanding Reads and atomics of ours
+ * @orq_size: its elements, a power of two
+ * @orq_head: oldest; owned by the receiver
+ * @orq_tail: next; owned by the sender
+ * @irq: the peer's Reads and atomics waiting for an answer
+ * @irq_size: its elements, a power of two
+ * @irq_head: next to answer; owned by the sender
+ * @irq_tail: next free; owned by the receiver
+ * @irq_busy: entries whose answer was not handed to TCP completely
+ * @tx: the sending half
+ * @rx: the receiving half
+ * @llp: connection; set and cleared under @mutex while both paths are stopped
+ * @ep: endpoint that owns the connection, referenced
+ * @conn: what was negotiated
+ * @error: fault that ended the connection, with SIW_DOWN_PROTO
+ * @down_cause: enum siw_down_cause, set once a connection
+ * @term_rcvd: raw first four octets of the peer's Terminate
+ * @down_work: ends the connection, see qp_conn.c
+ * @scan_delay: until @scan_work looks again, in jiffies
+ * @scan_work: flushes what a process posts into the rings of a QP in error
+ * @cap: capabilities granted
+ * @access: qp_access_flags as set by modify, for query
+ */
 struct siw_qp {
 	struct ib_qp base;
 	struct siw_device *sdev;
@@ -159,7 +172,7 @@ struct siw_qp {
 	refcount_t refs;
 	struct completion released;
 
-	struct mutex mutex;
+	struct mutex mutex;	/* state, attaching */
 	u8 state;
 	unsigned long flags;
 	enum siw_qp_layout layout;
@@ -180,8 +193,8 @@ struct siw_qp {
 	u32 sq_get;
 	u32 rq_put;
 	u32 rq_get;
-	spinlock_t sq_lock;
-	spinlock_t rq_lock;
+	spinlock_t sq_lock;	/* @sq posting, @flight */
+	spinlock_t rq_lock;	/* @rq posting and taking */
 	struct rdma_user_mmap_entry *sq_entry;
 	struct rdma_user_mmap_entry *rq_entry;
 
@@ -262,20 +275,7 @@ int siw_post_send(struct ib_qp *qp, const struct ib_send_wr *wr,
 int siw_post_recv(struct ib_qp *qp, const struct ib_recv_wr *wr,
 		  const struct ib_recv_wr **bad_wr);
 
-/*
- * Connection of a QP (qp_conn.c).
- *
- * siw_qp_attach(): the endpoint @ep hands over @llp after (initiator) or
- * right before (responder) the end of the startup exchange; the QP goes to RTS,
- * takes a reference on @ep and owns the events of @llp from then on. Bytes that
- * already wait in the socket are processed at once. Process context, may
- * sleep. 0, -EINVAL when the QP is not in a state that can be connected,
- * -EISCONN, -ENOMEM.
- *
- * siw_qp_down(): the connection must end: marks, records the first cause and
- * queues the work that does it. Any context. Afterwards
- * siw_cm_qp_released() is called exactly once for each successful attach.
- */
+/* connection of a QP (qp_conn.c) */
 int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 		  const struct siw_conn *conn);
 
@@ -287,6 +287,7 @@ enum siw_down_cause {
 	SIW_DOWN_PROTO,		/* protocol error found here: send Terminate */
 	SIW_DOWN_TERM,		/* Terminate received */
 };
+
 void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 		 enum iw_err err);
 

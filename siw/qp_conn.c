@@ -213,7 +213,7 @@ static void conn_finish_sending(struct siw_qp *qp)
 	siw_tx_run(qp);
 	while (!siw_tx_idle(qp) && time_before(jiffies, until) &&
 	       !test_bit(SIW_QPF_HURRY, &qp->flags))
-		msleep(2);
+		usleep_range(2000, 4000);
 }
 
 static void conn_send_terminate(struct siw_qp *qp)

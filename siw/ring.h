@@ -54,6 +54,7 @@ static inline int siw_rqe_fill(struct siw_rqe *slot,
 {
 	int i;
 
+	/* pairs with siw_rqe_take() giving the slot back */
 	if (smp_load_acquire(&slot->flags))
 		return -ENOMEM;
 	if (wr->num_sge < 0 || wr->num_sge > max_sge)
@@ -65,6 +66,7 @@ static inline int siw_rqe_fill(struct siw_rqe *slot,
 		slot->sge[i].length = wr->sg_list[i].length;
 		slot->sge[i].lkey = wr->sg_list[i].lkey;
 	}
+	/* the receive before its owner changes */
 	smp_store_release(&slot->flags, SIW_WQE_VALID);
 	return 0;
 }

@@ -63,9 +63,11 @@ static void rq_flush(struct siw_qp *qp)
 	for (n = 0; n < qp->rq_size; n++) {
 		struct siw_rqe *slot = siw_rq_slot(qp, qp->rq_get);
 
+		/* pairs with the poster's release store */
 		if (!(smp_load_acquire(&slot->flags) & SIW_WQE_VALID))
 			break;
 		wc.id = READ_ONCE(slot->id);
+		/* the slot may be reused */
 		smp_store_mb(slot->flags, 0);
 		qp->rq_get++;
 		fire |= siw_cq_push(qp->rcq, &qp->base, &wc);

@@ -236,8 +236,11 @@ static enum iw_err rx_imm(struct siw_qp *qp, const struct ddp_seg *seg,
 
 static bool rx_irq_full(struct siw_qp *qp)
 {
+	/* the sender has copied what it took; pairs with tx_start_irq() */
+	u32 irq_head = smp_load_acquire(&qp->irq_head);
+
 	return atomic_read(&qp->irq_busy) >= mpa_ird_slots(qp->conn.ird) ||
-	       qp->irq_tail - smp_load_acquire(&qp->irq_head) >= qp->irq_size;
+	       qp->irq_tail - irq_head >= qp->irq_size;
 }
 
 static void rx_irq_add(struct siw_qp *qp, const struct siw_irq_entry *e)
@@ -376,7 +379,7 @@ static enum iw_err rx_match_read(struct siw_qp *qp,
 	if (seg->stag != e->sink_stag)
 		return IW_ERR_RESP_STAG;
 	if (seg->to != e->sink_to + qp->rx.got || seg->payload_len > left ||
-	    seg->last != (seg->payload_len == left))
+	    seg->last != !(left - seg->payload_len))
 		return IW_ERR_RESP_BOUNDS;
 	return IW_OK;
 }

@@ -10,19 +10,19 @@
 #include "qp.h"
 #include "tx.h"
 
-#define OPS_V1		(1U << SIW_OP_WRITE | 1U << SIW_OP_READ | \
-			 1U << SIW_OP_READ_LOCAL_INV | 1U << SIW_OP_SEND | \
-			 1U << SIW_OP_SEND_REMOTE_INV)
-#define OPS_EXT		(OPS_V1 | 1U << SIW_OP_EXT_WRITE_WITH_IMM | \
-			 1U << SIW_OP_FETCH_AND_ADD | \
-			 1U << SIW_OP_COMP_AND_SWAP)
-#define OPS_KERNEL	(OPS_EXT | 1U << SIW_OP_INVAL_STAG | \
-			 1U << SIW_OP_REG_MR)
-#define OPS_INLINE	(1U << SIW_OP_SEND | 1U << SIW_OP_SEND_REMOTE_INV | \
-			 1U << SIW_OP_WRITE | 1U << SIW_OP_EXT_WRITE_WITH_IMM)
-#define OPS_ATOMIC	(1U << SIW_OP_FETCH_AND_ADD | \
-			 1U << SIW_OP_COMP_AND_SWAP)
-#define OPS_ONE_SGE	(1U << SIW_OP_READ | 1U << SIW_OP_READ_LOCAL_INV | \
+#define OPS_V1		(BIT(SIW_OP_WRITE) | BIT(SIW_OP_READ) | \
+			 BIT(SIW_OP_READ_LOCAL_INV) | BIT(SIW_OP_SEND) | \
+			 BIT(SIW_OP_SEND_REMOTE_INV))
+#define OPS_EXT		(OPS_V1 | BIT(SIW_OP_EXT_WRITE_WITH_IMM) | \
+			 BIT(SIW_OP_FETCH_AND_ADD) | \
+			 BIT(SIW_OP_COMP_AND_SWAP))
+#define OPS_KERNEL	(OPS_EXT | BIT(SIW_OP_INVAL_STAG) | \
+			 BIT(SIW_OP_REG_MR))
+#define OPS_INLINE	(BIT(SIW_OP_SEND) | BIT(SIW_OP_SEND_REMOTE_INV) | \
+			 BIT(SIW_OP_WRITE) | BIT(SIW_OP_EXT_WRITE_WITH_IMM))
+#define OPS_ATOMIC	(BIT(SIW_OP_FETCH_AND_ADD) | \
+			 BIT(SIW_OP_COMP_AND_SWAP))
+#define OPS_ONE_SGE	(BIT(SIW_OP_READ) | BIT(SIW_OP_READ_LOCAL_INV) | \
 			 OPS_ATOMIC)
 
 /* The first 24 octets, the same in every layout. */
@@ -64,7 +64,7 @@ static int sq_copy_inline(struct siw_qp *qp, struct siw_wqe *wqe,
 		data = ext->sge;
 		max = qp->cap.max_inline_data;
 	}
-	if (wqe->len > max || !(1U << wqe->opcode & OPS_INLINE))
+	if (wqe->len > max || !(BIT(wqe->opcode) & OPS_INLINE))
 		return -EINVAL;
 	memcpy(wqe->sge, data, wqe->len);
 	return 0;
@@ -98,7 +98,7 @@ static int sq_copy_sges(struct siw_qp *qp, struct siw_wqe *wqe,
 	if (len > U32_MAX)
 		return -EINVAL;
 	wqe->len = len;
-	if (1U << wqe->opcode & OPS_ONE_SGE && wqe->num_sge > 1)
+	if (BIT(wqe->opcode) & OPS_ONE_SGE && wqe->num_sge > 1)
 		return -EINVAL;
 	return 0;
 }
@@ -106,13 +106,13 @@ static int sq_copy_sges(struct siw_qp *qp, struct siw_wqe *wqe,
 static int sq_copy(struct siw_qp *qp, struct siw_wqe *wqe, const void *slot)
 {
 	wqe->len = 0;
-	if (wqe->opcode >= 32 || !(1U << wqe->opcode & sq_ops(qp)))
+	if (wqe->opcode >= 32 || !(BIT(wqe->opcode) & sq_ops(qp)))
 		return -EINVAL;
 	if (qp->layout != SIW_QP_V1)
 		wqe->imm = READ_ONCE(((struct siw_sqe_ext *)slot)->imm_data);
 	if (wqe->flags & SIW_WQE_INLINE)
 		return sq_copy_inline(qp, wqe, slot);
-	if (1U << wqe->opcode & OPS_ATOMIC) {
+	if (BIT(wqe->opcode) & OPS_ATOMIC) {
 		sq_copy_atomic(wqe, slot);
 		return 0;
 	}
@@ -161,7 +161,7 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
  */
 u8 siw_sq_opcode(const struct siw_wqe *wqe)
 {
-	if (wqe->opcode < 32 && 1U << wqe->opcode & OPS_KERNEL)
+	if (wqe->opcode < 32 && BIT(wqe->opcode) & OPS_KERNEL)
 		return wqe->opcode;
 	return SIW_OP_SEND;
 }

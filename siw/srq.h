@@ -26,7 +26,7 @@ struct siw_srq {
 	struct ib_srq base;
 	struct siw_rqe *ring;
 	struct rdma_user_mmap_entry *entry;
-	spinlock_t lock;
+	spinlock_t lock;	/* @get, @put, the limit */
 	u32 size;
 	u32 max_sge;
 	u32 get;

@@ -113,7 +113,7 @@ static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 	if (siw_llp_want_space(qp->llp))
 		return TX_IDLE;
 	if (!bh)
-		msleep(1);
+		usleep_range(1000, 2000);
 	return TX_YIELD;
 }
 
@@ -147,6 +147,7 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 	enum tx_verdict verdict;
 
 	set_bit(SIW_QPF_TX_AGAIN, &qp->flags);
+	/* who has TX_BUSY sees AGAIN, or has left it to us */
 	smp_mb__after_atomic();
 	while (!test_and_set_bit_lock(SIW_QPF_TX_BUSY, &qp->flags)) {
 		clear_bit(SIW_QPF_TX_AGAIN, &qp->flags);
@@ -154,6 +155,7 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 		smp_mb__after_atomic();
 		verdict = tx_session(qp, bh);
 		clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
+		/* before AGAIN is looked at */
 		smp_mb__after_atomic();
 		if (verdict == TX_STOPPED) {
 			wake_up_var(&qp->flags);
@@ -189,10 +191,10 @@ void siw_tx_run(struct siw_qp *qp)
 	tx_loop(qp, false);
 }
 
-/* The sender sees what we left; pairs with tx_loop(). */
 static bool tx_is_on_it(struct siw_qp *qp)
 {
 	set_bit(SIW_QPF_TX_AGAIN, &qp->flags);
+	/* the sender sees what we left; pairs with tx_loop() */
 	smp_mb__after_atomic();
 	return test_bit(SIW_QPF_TX_BUSY, &qp->flags);
 }
@@ -238,6 +240,7 @@ void siw_tx_kick_slow(struct siw_qp *qp)
 void siw_tx_own(struct siw_qp *qp)
 {
 	set_bit(SIW_QPF_TX_STOP, &qp->flags);
+	/* a sender that ends later sees it and wakes us */
 	smp_mb__after_atomic();
 	wait_var_event(&qp->flags,
 		       !test_and_set_bit_lock(SIW_QPF_TX_BUSY, &qp->flags));
@@ -269,7 +272,7 @@ static bool tx_flush_wait(struct siw_qp *qp, unsigned long until)
 			return !rv;
 		if (time_after(jiffies, until))
 			return false;
-		msleep(5);
+		usleep_range(5000, 10000);
 	}
 }
 

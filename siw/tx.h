@@ -96,7 +96,6 @@ struct siw_tx_msg {
  * @built: stream position behind what was built
  * @taken: stream position behind what TCP has taken
  * @msn: next MSN of Sends, of requests, of Atomic Responses
- * @flight: entry of @msg
  * @wqe: the work request in progress
  * @msg: the message in progress
  * @scratch: unmarked FPDU while markers are inserted, else NULL
