@@ -149,7 +149,10 @@ static void violation(const void *arg)
 	check_ended(&r);
 	check_responder(v, &r);
 	wc_expect(r.c.rcq, 4, IBV_WC_WR_FLUSH_ERR);
-	buf_check_clear(&t, 0, LEN);
+	/* Segments before the one that leaves the region are placed. */
+	if (v->len <= LEN)
+		buf_check_clear(&t, 0, LEN);
+	buf_check_canary(&t);
 	if (v->opcode == IBV_WR_RDMA_READ && (l.p[0] != 0x77 ||
 					      l.p[v->len - 1] != 0x77))
 		FAIL("sink of the refused Read was written");

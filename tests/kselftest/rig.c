@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -78,6 +79,31 @@ void sleep_ms(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
+/* Say where in the kernel the threads of a process sleep. */
+static void show_stacks(pid_t pid)
+{
+	char path[300], line[200];
+	struct dirent *d;
+	DIR *dir;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	while (dir && (d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stack", pid,
+			 d->d_name);
+		f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f))
+			printf("# %s: %s", d->d_name, line);
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* A child stuck in the kernel cannot be reaped: report it and go on. */
 static int reap(pid_t pid, unsigned int seconds, bool *late)
 {
@@ -93,8 +119,10 @@ static int reap(pid_t pid, unsigned int seconds, bool *late)
 		if (r < 0)
 			return -1;
 		if (now_ms() > end) {
-			if (*late)
+			if (*late) {
+				show_stacks(pid);
 				return -1;
+			}
 			*late = true;
 			kill(pid, SIGKILL);
 			end = now_ms() + 5000;
@@ -150,7 +178,7 @@ static int run_case(const struct test_case *tc, size_t num)
 	if (late)
 		printf("# no end after %u s%s\n", seconds,
 		       status < 0 ? ", stuck in the kernel" : "");
-	else if (WIFSIGNALED(status))
+	else if (status >= 0 && WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
 	if (!late && WIFEXITED(status) && !WEXITSTATUS(status)) {
 		printf("ok %zu %s\n", num, tc->name);
