@@ -1,0 +1,57 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""usage: pyverbs_run.py TESTS-DIR DEVICE
+
+Run rdma-core's tests in TESTS-DIR and print a line for each: "PASS", "FAIL"
+or "SKIP", its full name, and for the latter two the reason.
+"""
+
+import os
+import sys
+import unittest
+from importlib.machinery import SourceFileLoader
+
+
+class Lines(unittest.TestResult):
+    """Print each verdict as soon as it is known."""
+
+    def say(self, verdict, test, why=""):
+        why = why.strip().splitlines()
+        print(verdict, test.id(), why[-1] if why else "", flush=True)
+
+    def addSuccess(self, test):
+        self.say("PASS", test)
+
+    def addSkip(self, test, reason):
+        self.say("SKIP", test, reason)
+
+    def bad(self, test, err):
+        text = self._exc_info_to_string(err, test)
+        for line in text.splitlines():
+            print("#", line)
+        self.say("FAIL", test, text)
+
+    addError = bad
+    addFailure = bad
+
+    def addSubTest(self, test, subtest, err):
+        if err:
+            self.bad(test, err)
+
+
+def main():
+    tests_dir, device = sys.argv[1:3]
+    sys.path.insert(0, tests_dir)
+    sys.argv[1:] = ["--dev", device]
+    # The names by which the tests import one another.
+    tests = SourceFileLoader("tests", os.path.join(tests_dir, "__init__.py"))
+    from args_parser import parser
+    parser.parse_args()
+    module = tests.load_module()
+    suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+    suite.run(Lines())
+    print("END", flush=True)
+
+
+if __name__ == "__main__":
+    main()
