@@ -45,6 +45,7 @@ struct siw_qp;
 #define SIW_CONNECT_TIMEOUT_S	30	/* TCP handshake */
 #define SIW_REPLY_TIMEOUT_S	30	/* Request sent, Reply awaited */
 #define SIW_REQUEST_TIMEOUT_S	10	/* for the whole Request */
+#define SIW_REQUEST_CROWD_S	2	/* if many wait for theirs */
 #define SIW_ACCEPT_TIMEOUT_S	60	/* our application decides */
 #define SIW_FIRST_TIMEOUT_S	10	/* Reply sent, RTR awaited */
 #define SIW_DRAIN_TIMEOUT_S	2	/* FIN sent, the peer's awaited */

@@ -24,7 +24,8 @@
 
 /* TCP's own queue is at least this long: short bursts are the rule. */
 #define MIN_BACKLOG		64
-/* Passive startups under way, of all listeners together. */
+/* Passive startups under way: of a listener, at least, and of all together. */
+#define MIN_HALF_OPEN		1024
 #define MAX_HALF_OPEN		8192
 
 /**
@@ -273,6 +274,15 @@ static struct siw_listen_id *pick_id(struct siw_listener *ln,
 	return found;
 }
 
+/* A crowd of silent peers must not keep others waiting for long. */
+static unsigned int request_timeout(struct siw_listener *ln)
+{
+	bool crowd = atomic_read(&ln->half_open) > ln->limit / 2 ||
+		     atomic_read(&siw_half_open) > MAX_HALF_OPEN / 2;
+
+	return crowd ? SIW_REQUEST_CROWD_S : SIW_REQUEST_TIMEOUT_S;
+}
+
 static void new_connection(struct siw_listener *ln, struct siw_llp *llp)
 {
 	struct sockaddr_storage local;
@@ -295,7 +305,7 @@ static void new_connection(struct siw_listener *ln, struct siw_llp *llp)
 	refcount_inc(&ln->refs);
 	atomic_inc(&ln->half_open);
 	atomic_inc(&siw_half_open);
-	siw_ep_set_state(ep, SIW_EP_WAIT_REQUEST, SIW_REQUEST_TIMEOUT_S, 0);
+	siw_ep_set_state(ep, SIW_EP_WAIT_REQUEST, request_timeout(ln), 0);
 	siw_ep_own(ep);
 	siw_ep_kick(ep);
 	mutex_unlock(&ep->lock);
@@ -455,7 +465,7 @@ static int lid_join(struct siw_listen_id *lid, struct net *net)
 	WRITE_ONCE(lid->listener, ln);
 	list_add_tail(&lid->node, &ln->ids);
 	ln->num_ids++;
-	WRITE_ONCE(ln->limit, max3(ln->limit, lid->backlog, MIN_BACKLOG));
+	WRITE_ONCE(ln->limit, max3(ln->limit, lid->backlog, MIN_HALF_OPEN));
 	mutex_unlock(&ln->lock);
 	listener_kick(ln);
 	return 0;
