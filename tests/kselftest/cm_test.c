@@ -895,6 +895,67 @@ static void state_errors(const void *arg)
 	rig_close(&r);
 }
 
+#define PORT_RANGE	"/proc/sys/net/ipv4/ip_local_port_range"
+
+static void put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* In a namespace with few ports, all in use by TCP, a connection succeeds. */
+static void few_ports(void)
+{
+	struct sockaddr_storage ss;
+	uint16_t tcp_port = 0;
+	struct rig r;
+	int i, fd;
+
+	ns_enter(SRV);
+	CHECK(tcp_listen(host_addr(SRV), &tcp_port) >= 0);
+	ns_enter(CLI);
+	put_text(PORT_RANGE, "40000 40003");
+	for (i = 0; i < 4; i++) {
+		fd = tcp_socket();
+		CHECK_OK(bind(fd, sa_parse(host_addr(CLI), 40000 + i, &ss),
+			      sa_len()));
+		CHECK_OK(connect(fd, sa_parse(host_addr(SRV), tcp_port, &ss),
+				 sa_len()));
+	}
+	for (i = 0; i < 2; i++) {
+		rig_connect(&r);
+		rig_ping(&r);
+		rig_close(&r);
+	}
+}
+
+static void port_taken(const void *arg)
+{
+	char old[64];
+	int status;
+	ssize_t n;
+	pid_t pid;
+	int fd;
+
+	ns_enter(CLI);
+	fd = open(PORT_RANGE, O_RDONLY);
+	n = read(fd, old, sizeof(old) - 1);
+	CHECK(n > 0);
+	old[n] = 0;
+	pid = fork();
+	if (!pid) {
+		few_ports();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	ns_enter(CLI);
+	put_text(PORT_RANGE, old);
+	CHECK_EQ(status, 0);
+}
+
 /* --- options ------------------------------------------------------------- */
 
 static int sniff(enum host h)
@@ -1295,6 +1356,7 @@ static const struct test_case cases[] = {
 	{ "listen_tcp_port", listen_tcp_port },
 	{ "listen_many", listen_many },
 	{ "restart", restart },
+	{ "port_taken", port_taken },
 	{ "bind_foreign", bind_foreign },
 	{ "state_errors", state_errors },
 	{ "tos", tos },
