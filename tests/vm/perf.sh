@@ -14,24 +14,29 @@ server_env=(env)
 	server_env+=("LD_PRELOAD=$SIW_TOP/build/tools/bindaddr.so"
 		     SIW_BIND_ADDR=10.0.0.2)
 
-# perftest PROGRAM [OPTIONS]: server on h2, client on h1, rdma_cm. Prints the
-# last line of numbers of the client; everything else goes to PERF_LOG.
+# Who serves whom.
+PERF_SERVER=h2
+PERF_CLIENT=h1
+PERF_ADDR=10.0.0.2
+
+# perftest PROGRAM [OPTIONS]: with rdma_cm. Prints the last line of numbers of
+# the client; everything else goes to PERF_LOG.
 perftest()
 {
 	local out server tries
 
 	PERF_PORT=$((PERF_PORT + 1))
-	on h2 "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
+	on $PERF_SERVER "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
 		>> "$PERF_LOG" 2>&1 &
 	server=$!
-	if ! wait_for 10 tcp_listens h2 $PERF_PORT; then
+	if ! wait_for 10 tcp_listens $PERF_SERVER $PERF_PORT; then
 		say "$1: the server does not listen"
 		kill $server 2>/dev/null || true
 		return 1
 	fi
 	for tries in 1 2 3; do
-		if out=$(on h1 timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT \
-			 "${@:2}" "${PERF_ADDR:-10.0.0.2}" 2>&1); then
+		if out=$(on $PERF_CLIENT timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT \
+			 "${@:2}" "$PERF_ADDR" 2>&1); then
 			break
 		fi
 		printf '%s\n' "$out" >> "$PERF_LOG"
