@@ -326,6 +326,7 @@ static int conn_queues(struct conn *c)
 	c->cq = ibv_create_cq(c->id->verbs, c->cfg.cq, NULL, c->chan, 0);
 	if (!c->cq)
 		return -errno;
+	c->old_cq = c->cq;
 	attr.send_cq = c->cq;
 	attr.recv_cq = c->cq;
 	if (rdma_create_qp(c->id, c->s->pd, &attr))
@@ -747,8 +748,12 @@ static void *async_thread(void *data)
 
 		pthread_mutex_lock(&async_lock);
 		if (n_async < sizeof(async_log) / sizeof(async_log[0])) {
-			async_log[n_async].type = ev.event_type;
-			async_log[n_async++].qpn = qp ? ev.element.qp->qp_num : 0;
+			struct async_entry *e = &async_log[n_async++];
+
+			e->type = ev.event_type;
+			e->qpn = qp ? ev.element.qp->qp_num : 0;
+			e->cq = ev.event_type == IBV_EVENT_CQ_ERR ?
+				ev.element.cq : NULL;
 		}
 		pthread_mutex_unlock(&async_lock);
 		ibv_ack_async_event(&ev);
@@ -757,21 +762,24 @@ static void *async_thread(void *data)
 }
 
 /**
- * async_entries() - next async event of a queue pair
+ * async_entries() - next async event of a queue pair or its CQ
  * @from: where to look, 0 at first
- * @qpn: number of the queue pair
+ * @c: connection
  * @entry: filled in
  *
  * Return: @from for the next call, 0 when there is none.
  */
-unsigned int async_entries(unsigned int from, uint32_t qpn,
+unsigned int async_entries(unsigned int from, const struct conn *c,
 			   struct async_entry *entry)
 {
 	unsigned int found = 0;
 
 	pthread_mutex_lock(&async_lock);
 	for (; from < n_async && !found; from++) {
-		if (async_log[from].qpn == qpn) {
+		const struct async_entry *e = &async_log[from];
+
+		if ((e->qpn && e->qpn == c->qpn) ||
+		    (e->cq && e->cq == c->old_cq)) {
 			*entry = async_log[from];
 			found = from + 1;
 		}

@@ -53,6 +53,7 @@ struct conn {
 	struct config cfg;
 	struct rdma_cm_id *id;
 	struct ibv_cq *cq;
+	const struct ibv_cq *old_cq;	/* for events logged after its end */
 	struct ibv_comp_channel *chan;
 	struct ibv_mr *rmr;
 	uint8_t *rbuf;
@@ -98,6 +99,7 @@ struct session {
 
 struct async_entry {
 	uint32_t qpn;
+	const struct ibv_cq *cq;
 	enum ibv_event_type type;
 };
 
@@ -122,7 +124,7 @@ unsigned int conn_index(const struct conn *c);
 void conn_poll(struct conn *c);
 void conn_drop(struct conn *c);
 int post_recvs(struct conn *c, unsigned int count);
-unsigned int async_entries(unsigned int from, uint32_t qpn,
+unsigned int async_entries(unsigned int from, const struct conn *c,
 			   struct async_entry *entry);
 void run_line(struct session *s, const char *line);
 

@@ -557,7 +557,7 @@ static void cmd_async(struct session *s, const char *line)
 	struct async_entry e;
 	unsigned int at = 0, n = 0;
 
-	while (c && (at = async_entries(at, c->qpn, &e))) {
+	while (c && (at = async_entries(at, c, &e))) {
 		say(s, "- qpn=%u type=%d\n", e.qpn, e.type);
 		n++;
 	}

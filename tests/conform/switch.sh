@@ -23,8 +23,9 @@ stop_agent()
 
 start_agent()
 {
-	on h2 setsid "$AGENT" "$AGENT_ADDR" "$AGENT_PORT" \
-		>>"$RUNDIR/agent.out" 2>&1 </dev/null &
+	# exec: the process that is killed later has to be the agent itself
+	(exec ip netns exec h2 setsid "$AGENT" "$AGENT_ADDR" "$AGENT_PORT" \
+		>>"$RUNDIR/agent.out" 2>&1 </dev/null) &
 	echo $! >"$RUNDIR/agent.pid"
 	wait_for 20 tcp_listens h2 "$AGENT_PORT"
 }

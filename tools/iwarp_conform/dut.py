@@ -476,13 +476,15 @@ class T:
             return None
         self.want(f.op == wire.TERMINATE and not f.t, 'expected a Terminate, got %s' % f)
         self.want(len(f.payload) >= 4, 'Terminate of %d octets' % len(f.payload))
-        exact = self._judge_triple(f, words(strict), words(alt))
+        exact = self.judge(f, strict, alt)
         if exact and quote:
             self._judge_quote(f, bad)
         self._judge_after(c)
         return f
 
-    def _judge_triple(self, f, strict, alt):
+    def judge(self, f, strict, alt=()):
+        """Compare the triple of a Terminate; True if it is a strict one."""
+        strict, alt = words(strict), words(alt)
         text = '%x/%x/%02x' % f.triple
         self.saw('TERM ' + text)
         if f.triple in [triple(x) for x in strict]:

@@ -72,7 +72,12 @@ def private_data(t, size, enhanced=None):
     """The application gets what PEER sent; beyond the API's limit a prefix of it."""
     s = t.listen()
     data = (bytes(range(256)) * 2)[:size]
-    c = s.start(pd=data, enhanced=enhanced, rev=2 if enhanced else 1)
+    try:
+        c = s.start(pd=data, enhanced=enhanced, rev=2 if enhanced else 1)
+    except Fail as err:
+        t.want(size > API_PD, str(err))
+        t.prefer(False, '%d octets of private data: %s (T-14)' % (size, err))
+        return
     accepted(t, c.reply, 2 if enhanced else 1, enhanced is not None)
     if s.agent is None:
         t.note('private data not checked (no agent)')
@@ -444,7 +449,7 @@ def closed_after_request(t, reset):
         c.abort()
     else:
         c.shutdown()
-    s.server.settimeout(4 * t.env.slack)
+    s.server.settimeout(2 * t.env.slack)
     try:
         again = s.incoming(s.server.accept()[0])
     except TimeoutError:
@@ -553,7 +558,8 @@ def flags_without_a(t):
 
 def established_by(t, kind, rtr):
     """After the RTR the DUT's application may send first."""
-    s, c = negotiate(t, Enhanced(a=True, ird=4, ord=4, **{kind: True}))
+    cfg = {'advert': 0} if kind == 'b' and t.env.agent else {}
+    s, c = negotiate(t, Enhanced(a=True, ird=4, ord=4, **{kind: True}), **cfg)
     if not getattr(c.reply.enhanced, kind):
         raise Skip('RTR type %s is not granted' % kind.upper())
     rtr(c)
@@ -593,8 +599,10 @@ def send_rtr_case(t):
     """A Send RTR."""
     s, c = established_by(t, 'b', lambda c: c.send_msg(b''))
     c.send_msg()
-    s.advert(c)
-    if s.agent:
+    if s.agent is None:
+        s.advert(c)
+    else:
+        t.alive(c)
         lengths = [e['len'] for e in s.recvs(1)]
         t.want(lengths in ([0, 4], [4]), 'receives of %s octets' % lengths)
 
@@ -750,9 +758,7 @@ def too_deep_reply(t):
     f = c.next_fpdu(5)
     t.want(f, 'neither Terminate nor RTR, %s' % c.how_ended())
     if f.op == wire.TERMINATE:
-        t.want(f.triple in ((2, 0, 6), (2, 3, 6)), 'TERM %x/%x/%02x' % f.triple)
-        t.prefer(f.triple == (2, 0, 6), 'TERM 2/3/06')
-        t.saw('TERM 2/0/06')
+        t.judge(f, '2/0/06')
     else:
         t.saw('accepted: %s' % f)
 

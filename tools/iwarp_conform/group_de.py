@@ -92,7 +92,8 @@ def flip_batch(t, s, bits):
         conns.append((bit, c))
     stalls = 0
     for bit, c in conns:
-        if bit < 16 and not c.next_fpdu(1):
+        # all stall at the same time: the first one waits for all
+        if bit < 16 and not c.next_fpdu(0.1 if stalls else 1):
             t.want(not c.ended, 'length bit %d: closed without a Terminate' % bit)
             c.shutdown()
             t.want(c.wait_end(5), 'length bit %d: no end after FIN' % bit)

@@ -103,6 +103,7 @@ def cq_overflow(t):
     t.saw('overflowing connection: %s, %d async events' % (c.how_ended(), len(events)))
     t.prefer(c.ended or events, 'the overflow went unnoticed')
     s.ask('POLLING', conn=0, on=1)
+    t.saw('%d completions were kept' % len(s.cqes(1)))
     s.ask('DROP', conn=0)
     t.got.append('bystander ALIVE')
     t.alive(t.listen().open())

@@ -16,7 +16,8 @@ from .catalog import GROUPS
 from .conn import Fail, Skip
 from .dut import Env, T
 
-for _name in ('group_abc', 'group_de', 'group_fg', 'group_h', 'group_ij', 'group_k'):
+for _name in ('group_abc', 'group_de', 'group_fg', 'group_h', 'group_ij', 'group_k',
+              'group_more'):
     importlib.import_module('iwarp_conform.' + _name)
 
 
@@ -172,6 +173,8 @@ def parser():
     p.add_argument('--group', action='append', default=[], metavar='A..K')
     p.add_argument('--skip', action='append', default=[], metavar='TC-NNN[,...]')
     p.add_argument('--list', action='store_true', help='print the cases and end')
+    p.add_argument('--requirements', action='store_true',
+                   help='print each requirement with the cases that look at it and end')
     p.add_argument('--lenient', action='store_true',
                    help='accept the alternatives known of other endpoints')
     p.add_argument('--full', action='store_true', help='full repetition counts (hours)')
@@ -201,6 +204,13 @@ def list_cases():
                 print('  %s  %s -> %s' % (name, ALL[name].stimulus, ALL[name].expected))
 
 
+def list_requirements():
+    """Which cases look at a requirement."""
+    for name, (source, severity, text) in report.REQUIREMENTS.items():
+        cases = [c for c in sorted(ALL) if name in ALL[c].reqs]
+        print('%s | %s | %s | %s | %s' % (name, source, severity, ' '.join(cases) or '-', text))
+
+
 def make_env(args):
     """Options as the cases want them."""
     agent = address(args.agent) if args.agent else None
@@ -218,6 +228,9 @@ def main(argv=None, out=sys.stdout):
     args = parser().parse_args(argv)
     if args.list:
         list_cases()
+        return 0
+    if args.requirements:
+        list_requirements()
         return 0
     cases = choose(args)
     env = make_env(args)
