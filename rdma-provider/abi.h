@@ -84,17 +84,19 @@ _Static_assert(sizeof(struct siw_doorbell) == 32, "siw_doorbell");
 _Static_assert(sizeof(struct ib_uverbs_send_wr) == SIW_DOORBELL_WQE_SIZE,
 	       "wqe_size of the doorbell");
 
-/* Both SQE layouts share their first 24 bytes, see put_sqe_head() */
-#define SIW_SQE_SAME(member) \
-	_Static_assert(offsetof(struct siw_sqe, member) == \
-		       offsetof(struct siw_sqe_ext, member), #member)
-
-SIW_SQE_SAME(id);
-SIW_SQE_SAME(flags);
-SIW_SQE_SAME(num_sge);
-SIW_SQE_SAME(opcode);
-SIW_SQE_SAME(rkey);
-SIW_SQE_SAME(raddr);
+/* Both SQE layouts share their first 24 bytes, see siw_put_head() */
+_Static_assert(offsetof(struct siw_sqe, id) ==
+	       offsetof(struct siw_sqe_ext, id), "id");
+_Static_assert(offsetof(struct siw_sqe, flags) ==
+	       offsetof(struct siw_sqe_ext, flags), "flags");
+_Static_assert(offsetof(struct siw_sqe, num_sge) ==
+	       offsetof(struct siw_sqe_ext, num_sge), "num_sge");
+_Static_assert(offsetof(struct siw_sqe, opcode) ==
+	       offsetof(struct siw_sqe_ext, opcode), "opcode");
+_Static_assert(offsetof(struct siw_sqe, rkey) ==
+	       offsetof(struct siw_sqe_ext, rkey), "rkey");
+_Static_assert(offsetof(struct siw_sqe, raddr) ==
+	       offsetof(struct siw_sqe_ext, raddr), "raddr");
 _Static_assert(sizeof(struct siw_sqe) == 120, "siw_sqe");
 _Static_assert(sizeof(struct siw_rqe) == 112, "siw_rqe");
 _Static_assert(sizeof(struct siw_cqe) == 32, "siw_cqe");

@@ -234,7 +234,7 @@ struct verbs_context_ops {
 	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
 	struct ibv_mr *(*alloc_null_mr)(struct ibv_pd *pd);
 	struct ibv_pd *(*alloc_parent_domain)(struct ibv_context *context,
-			struct ibv_parent_domain_init_attr *attr);
+					      struct ibv_parent_domain_init_attr *attr);
 	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
 	struct ibv_td *(*alloc_td)(struct ibv_context *context,
 				   struct ibv_td_init_attr *attr);
@@ -253,10 +253,10 @@ struct verbs_context_ops {
 				    struct ibv_ah_attr *attr);
 #if SIW_RDMA_CORE >= 65
 	struct ibv_comp_cntr *(*create_comp_cntr)(struct ibv_context *context,
-			struct ibv_comp_cntr_init_attr *attr);
+						  struct ibv_comp_cntr_init_attr *attr);
 #endif
 	struct ibv_counters *(*create_counters)(struct ibv_context *context,
-			struct ibv_counters_init_attr *attr);
+						struct ibv_counters_init_attr *attr);
 	struct ibv_cq *(*create_cq)(struct ibv_context *context, int cqe,
 				    struct ibv_comp_channel *channel,
 				    int vector);
@@ -265,13 +265,13 @@ struct verbs_context_ops {
 	struct ibv_flow *(*create_flow)(struct ibv_qp *qp,
 					struct ibv_flow_attr *attr);
 	struct ibv_flow_action *(*create_flow_action_esp)(struct ibv_context *context,
-			struct ibv_flow_action_esp_attr *attr);
+							  struct ibv_flow_action_esp_attr *attr);
 	struct ibv_qp *(*create_qp)(struct ibv_pd *pd,
 				    struct ibv_qp_init_attr *attr);
 	struct ibv_qp *(*create_qp_ex)(struct ibv_context *context,
 				       struct ibv_qp_init_attr_ex *attr);
 	struct ibv_rwq_ind_table *(*create_rwq_ind_table)(struct ibv_context *context,
-			struct ibv_rwq_ind_table_init_attr *attr);
+							  struct ibv_rwq_ind_table_init_attr *attr);
 	struct ibv_srq *(*create_srq)(struct ibv_pd *pd,
 				      struct ibv_srq_init_attr *attr);
 	struct ibv_srq *(*create_srq_ex)(struct ibv_context *context,

@@ -128,7 +128,7 @@ static int put_wr(struct siw_qp *qp, struct siw_sqe *sqe,
 	switch (wr->opcode) {
 	case IBV_WR_RDMA_WRITE_WITH_IMM:
 		siw_sqe_to_ext(sqe)->imm_data = wr->imm_data;
-		/* fallthrough */
+		fallthrough;
 	case IBV_WR_RDMA_WRITE:
 	case IBV_WR_RDMA_READ:
 		rkey = wr->wr.rdma.rkey;

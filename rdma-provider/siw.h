@@ -12,6 +12,8 @@
 #include "abi.h"
 #include "ring.h"
 
+#define fallthrough __attribute__((__fallthrough__))
+
 #define siw_container(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
