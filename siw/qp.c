@@ -430,7 +430,7 @@ static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
  * @udata: not used
  *
  * RTS is reached by rdma_cm alone. Leaving RTS ends the connection:
- * SQD in order, ERR with a reset; the state changes when it has ended.
+ * SQD in order, at leisure; ERR with a reset, and waits for it.
  *
  * Context: process.
  * Return: 0, -EOPNOTSUPP for attributes unknown, -EINVAL for a transition that
@@ -455,6 +455,9 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	if (!rv && mask & IB_QP_ACCESS_FLAGS)
 		qp->access = attr->qp_access_flags;
 	mutex_unlock(&qp->mutex);
+	/* who asked for it finds the QP in error, and everything flushed */
+	if (!rv && mask & IB_QP_STATE && attr->qp_state == IB_QPS_ERR)
+		flush_work(&qp->down_work);
 	return rv;
 }
 

@@ -326,6 +326,7 @@ static void conn_stop_paths(struct siw_qp *qp)
 		conn_send_terminate(qp);
 	siw_llp_set_owner(qp->llp, NULL, NULL);
 	siw_rx_reset(qp);
+	siw_tx_abandon(qp);
 	siw_tx_reset(qp);
 }
 

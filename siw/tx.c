@@ -24,7 +24,6 @@
 enum tx_verdict {
 	TX_IDLE,		/* nothing to do, or an event will tell */
 	TX_YIELD,		/* a worker goes on */
-	TX_STOPPED,		/* the connection ends */
 };
 
 /* Drops @n octets, which TCP has taken, from the head of the burst. */
@@ -82,6 +81,14 @@ static int tx_fill(struct siw_qp *qp, gfp_t gfp)
 	return rv;
 }
 
+/* Nothing more is sent but what down_work sends. */
+static void tx_fault(struct siw_qp *qp, enum siw_down_cause cause,
+			 enum iw_err err)
+{
+	set_bit(SIW_QPF_TX_STOP, &qp->flags);
+	siw_qp_down(qp, cause, err);
+}
+
 static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 {
 	switch (rv) {
@@ -91,14 +98,14 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 	case -EBUSY:
 		return TX_YIELD;
 	case -EINVAL:
-		siw_qp_down(qp, SIW_DOWN_PROTO, IW_ERR_LOCAL);
-		return TX_STOPPED;
+		tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_LOCAL);
+		return TX_IDLE;
 	case -EACCES:
-		siw_qp_down(qp, SIW_DOWN_PROTO, IW_ERR_SRC_STAG);
-		return TX_STOPPED;
+		tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_SRC_STAG);
+		return TX_IDLE;
 	default:
-		siw_qp_down(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
-		return TX_STOPPED;
+		tx_fault(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
+		return TX_IDLE;
 	}
 }
 
@@ -124,7 +131,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 
 	for (i = 0; i < TX_SHARE; i++) {
 		if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
-			return TX_STOPPED;
+			return TX_IDLE;
 		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
 			return TX_IDLE;
 		rv = tx_fill(qp, bh ? GFP_ATOMIC : GFP_NOIO);
@@ -157,7 +164,8 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 		clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
 		/* before AGAIN is looked at */
 		smp_mb__after_atomic();
-		if (verdict == TX_STOPPED) {
+		/* set at any time, also after the session's last look */
+		if (test_bit(SIW_QPF_TX_STOP, &qp->flags)) {
 			wake_up_var(&qp->flags);
 			return;
 		}
@@ -321,6 +329,27 @@ int siw_tx_start(struct siw_qp *qp)
 	tx->msn.req = RDMAP_FIRST_MSN;
 	tx->msn.resp = RDMAP_FIRST_MSN;
 	return 0;
+}
+
+/**
+ * siw_tx_abandon() - the message in progress will not be completed
+ * @qp: queue pair; the caller has called siw_tx_own()
+ *
+ * Its work request is flushed behind those that were sent before it.
+ *
+ * Context: process.
+ */
+void siw_tx_abandon(struct siw_qp *qp)
+{
+	const struct siw_tx_msg *msg = &qp->tx.msg;
+	struct siw_flight fl = {
+		.id = qp->tx.wqe.id,
+		.opcode = siw_sq_opcode(&qp->tx.wqe),
+		.status = SIW_WC_WR_FLUSH_ERR,
+	};
+
+	if ((msg->active || msg->imm) && !msg->remote)
+		siw_flight_add(qp, &fl);
 }
 
 /**

@@ -135,6 +135,7 @@ void siw_tx_run(struct siw_qp *qp);
 void siw_tx_kick(struct siw_qp *qp);
 void siw_tx_kick_slow(struct siw_qp *qp);
 void siw_tx_own(struct siw_qp *qp);
+void siw_tx_abandon(struct siw_qp *qp);
 void siw_tx_reset(struct siw_qp *qp);
 bool siw_tx_idle(struct siw_qp *qp);
 void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
