@@ -30,8 +30,8 @@ begin
 topology
 prog "" "$(bin cm_test)"
 CM_LOOPS=100 prog "ipv6 " "$(bin cm_test)" -6 basic pdata reject depths \
-	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many \
-	listen_tcp restart server_ self_ tos
+	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many_client \
+	listen_tcp restart port_taken reuseaddr server_ self_ tos
 t "two more devices in each host" eval "second_pair a 1; second_pair b 2"
 RIG_TARGETS="10.0.0.1=siw1 10.0.1.1=siwa 10.0.2.1=siwb" \
 	prog "three " "$(bin cm_test)" owner_ listen_ restart self_

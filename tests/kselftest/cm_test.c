@@ -468,8 +468,11 @@ static void disconnect(const void *arg)
 			rig_ping(&r);
 		if (how == BYE_CLIENT || how == BYE_BOTH)
 			CHECK_OK(rdma_disconnect(r.c.id));
-		if (how == BYE_SERVER || how == BYE_BOTH)
+		/* The server's call may come when the end is known already. */
+		if (how == BYE_SERVER)
 			CHECK_OK(rdma_disconnect(r.s.id));
+		if (how == BYE_BOTH && rdma_disconnect(r.s.id))
+			CHECK_EQ(errno, EINVAL);
 		if (how == BYE_ERR)
 			CHECK_OK(ibv_modify_qp(r.c.qp, &a, IBV_QP_STATE));
 		if (how == BYE_QP_C) {
@@ -731,6 +734,7 @@ static void loop(const void *arg)
 
 static void many(const void *arg)
 {
+	enum host ends = *(const enum host *)arg;
 	struct hub *h = hub_new(MANY);
 	int i;
 
@@ -738,7 +742,7 @@ static void many(const void *arg)
 		hub_start(h);
 	hub_until(h, h->up, MANY);
 	for (i = 0; i < MANY; i++)
-		CHECK_OK(rdma_disconnect(h->id[i & 1][i]));
+		CHECK_OK(rdma_disconnect(h->id[ends][i]));
 	hub_until(h, h->down, MANY);
 	hub_drop(h);
 }
@@ -1102,29 +1106,51 @@ static void afonly(const void *arg)
 	CHECK(can_connect("fd00::1", port, ch));
 }
 
-/* With the option two ids may be bound to one port, one of them listens. */
-static void reuseaddr(const void *arg)
+static void connect_from(struct ep *e, uint16_t *src, uint16_t dst)
 {
-	struct sockaddr_storage ss;
-	struct rdma_event_channel *ch;
-	struct rdma_cm_id *a, *b;
-	uint16_t port;
+	struct sockaddr_storage s1, s2;
 	int on = 1;
 
-	ns_enter(SRV);
-	ch = cm_channel();
-	a = new_id(ch);
-	b = new_id(ch);
-	CHECK_OK(rdma_set_option(a, RDMA_OPTION_ID, RDMA_OPTION_ID_REUSEADDR,
-				 &on, sizeof(on)));
-	CHECK_OK(rdma_set_option(b, RDMA_OPTION_ID, RDMA_OPTION_ID_REUSEADDR,
-				 &on, sizeof(on)));
-	CHECK_OK(rdma_bind_addr(a, sa_parse(host_addr(SRV), 0, &ss)));
-	port = ntohs(rdma_get_src_port(a));
-	CHECK_OK(rdma_bind_addr(b, sa_parse(host_addr(SRV), port, &ss)));
-	CHECK_OK(rdma_listen(a, 4));
-	CHECK(rdma_listen(b, 4) && errno == EADDRINUSE);
-	CHECK(can_connect(host_addr(SRV), port, ch));
+	ns_enter(CLI);
+	e->host = CLI;
+	e->ch = cm_channel();
+	e->id = new_id(e->ch);
+	CHECK_OK(rdma_set_option(e->id, RDMA_OPTION_ID,
+				 RDMA_OPTION_ID_REUSEADDR, &on, sizeof(on)));
+	CHECK_OK(rdma_bind_addr(e->id, sa_parse(host_addr(CLI), *src, &s1)));
+	*src = ntohs(rdma_get_src_port(e->id));
+	CHECK_OK(rdma_resolve_addr(e->id, NULL,
+				   sa_parse(host_addr(SRV), dst, &s2),
+				   WAIT_MS));
+	cm_expect(e->ch, RDMA_CM_EVENT_ADDR_RESOLVED, WAIT_MS);
+	CHECK_OK(rdma_resolve_route(e->id, WAIT_MS));
+	cm_expect(e->ch, RDMA_CM_EVENT_ROUTE_RESOLVED, WAIT_MS);
+	ep_make_qp(e, NULL);
+	ep_connect(e);
+}
+
+/* Two clients of one address and port, which differ in their servers. */
+static void reuseaddr(const void *arg)
+{
+	struct rig r[2] = { 0 };
+	uint16_t src = 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		r[i].s.host = SRV;
+		listen_on(&r[i], SRV, host_addr(SRV), 0, 4);
+		connect_from(&r[i].c, &src, r[i].port);
+		r[i].creq = cm_expect(r[i].lch, RDMA_CM_EVENT_CONNECT_REQUEST,
+				      WAIT_MS);
+		CHECK_EQ(ntohs(rdma_get_dst_port(r[i].creq.id)), src);
+		ep_accept(&r[i].s, r[i].creq.id, NULL);
+		cm_expect(r[i].c.ch, RDMA_CM_EVENT_ESTABLISHED, WAIT_MS);
+		cm_expect(r[i].s.ch, RDMA_CM_EVENT_ESTABLISHED, WAIT_MS);
+	}
+	rig_ping(&r[0]);
+	rig_ping(&r[1]);
+	rig_close(&r[0]);
+	rig_close(&r[1]);
 }
 
 /* --- who speaks first --------------------------------------------------------- */
@@ -1322,6 +1348,7 @@ static void bind_loop(const void *arg)
 }
 
 static const int own = 1;
+static const enum host cli_ends = CLI, srv_ends = SRV;
 
 static const struct test_case cases[] = {
 	{ "basic", basic },
@@ -1349,7 +1376,8 @@ static const struct test_case cases[] = {
 	{ "bye_exit", disconnect_exit },
 	{ "deliver_then_disconnect", deliver_then_disconnect },
 	{ "loop", loop, NULL, 120 },
-	{ "many", many },
+	{ "many_client_ends", many, &cli_ends },
+	{ "many_server_ends", many, &srv_ends },
 	{ "many_dropped", many_dropped },
 	{ "backlog", backlog },
 	{ "listen_busy", listen_busy },
