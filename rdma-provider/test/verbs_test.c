@@ -1,0 +1,811 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * usage: verbs_test ADDRESS
+ *
+ * The provider on a real kernel: one process connects to itself through
+ * ADDRESS (an address of a siw device's netdev) and uses the verbs that stock
+ * libsiw does not have or gets wrong. KTAP on stdout; what the kernel cannot
+ * do is skipped.
+ */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <infiniband/verbs.h>
+#include <poll.h>
+#include <pthread.h>
+#include <rdma/rdma_cma.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUF_SIZE 65536
+#define WRS 64
+#define TIMEOUT_S 20
+
+struct end {
+	struct rdma_cm_id *id;
+	struct ibv_pd *pd;
+	struct ibv_cq *cq;
+	struct ibv_cq_ex *cq_ex;
+	struct ibv_qp *qp;
+	struct ibv_srq *srq;
+	struct ibv_mr *mr;
+	char *buf;
+};
+
+/* How the two ends of a connection are made */
+struct how {
+	bool ex;		/* ibv_create_qp_ex, ibv_create_cq_ex */
+	bool srq;
+	bool no_recv;		/* active side: max_recv_wr 0 */
+	bool domain;		/* parent domain, thread domain, allocators */
+	bool early_post;	/* post a send before connecting */
+};
+
+static const char *address;
+static int test_no;
+static int failures;
+static char skip_reason[128];
+static bool case_failed;
+
+#define CHECK(cond) do { \
+	if (!(cond)) { \
+		printf("# %s:%d: %s (errno %d)\n", __func__, __LINE__, \
+		       #cond, errno); \
+		case_failed = true; \
+	} \
+} while (0)
+
+/* For what the rest of a case cannot do without */
+#define NEED(cond) do { \
+	if (!(cond)) { \
+		printf("# %s:%d: %s (errno %d)\n", __func__, __LINE__, \
+		       #cond, errno); \
+		case_failed = true; \
+		return; \
+	} \
+} while (0)
+
+static void skip(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(skip_reason, sizeof(skip_reason), fmt, args);
+	va_end(args);
+}
+
+/*
+ * The application's allocator
+ */
+
+static int allocs, frees;
+
+static void *my_alloc(struct ibv_pd *pd, void *ctx, size_t size,
+		      size_t alignment, uint64_t type)
+{
+	void *p;
+
+	(void)pd;
+	(void)type;
+	if (ctx != &allocs)
+		return NULL;
+	/* Every other time, to see that either memory is freed rightly */
+	if (allocs++ & 1)
+		return IBV_ALLOCATOR_USE_DEFAULT;
+	if (posix_memalign(&p, alignment, size))
+		return NULL;
+	memset(p, 0xaa, size);
+	return p;
+}
+
+static void my_free(struct ibv_pd *pd, void *ctx, void *ptr, uint64_t type)
+{
+	(void)pd;
+	(void)ctx;
+	(void)type;
+	frees++;
+	free(ptr);
+}
+
+/*
+ * Objects of one end
+ */
+
+static int make_cq(struct end *e, const struct how *how)
+{
+	struct ibv_cq_init_attr_ex attr = {
+		.cqe = 4 * WRS,
+		.wc_flags = IBV_WC_STANDARD_FLAGS,
+	};
+
+	if (!how->ex) {
+		e->cq = ibv_create_cq(e->id->verbs, 4 * WRS, NULL, NULL, 0);
+		return e->cq ? 0 : -1;
+	}
+	if (how->domain) {
+		attr.comp_mask = IBV_CQ_INIT_ATTR_MASK_PD;
+		attr.parent_domain = e->pd;
+	}
+	e->cq_ex = ibv_create_cq_ex(e->id->verbs, &attr);
+	if (!e->cq_ex)
+		return -1;
+	e->cq = ibv_cq_ex_to_cq(e->cq_ex);
+	return 0;
+}
+
+static int make_srq(struct end *e)
+{
+	struct ibv_srq_init_attr_ex attr = {
+		.attr = { .max_wr = WRS, .max_sge = 2 },
+		.comp_mask = IBV_SRQ_INIT_ATTR_PD | IBV_SRQ_INIT_ATTR_TYPE,
+		.srq_type = IBV_SRQT_BASIC,
+		.pd = e->pd,
+	};
+
+	e->srq = ibv_create_srq_ex(e->id->verbs, &attr);
+	return e->srq ? 0 : -1;
+}
+
+static int make_qp(struct end *e, const struct how *how, bool active)
+{
+	struct ibv_qp_init_attr_ex attr = {
+		.send_cq = e->cq,
+		.recv_cq = e->cq,
+		.srq = e->srq,
+		.cap = { .max_send_wr = WRS, .max_recv_wr = WRS,
+			 .max_send_sge = 4, .max_recv_sge = 4,
+			 .max_inline_data = 64 },
+		.qp_type = IBV_QPT_RC,
+		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.pd = e->pd,
+	};
+
+	if (how->no_recv && active) {
+		attr.cap.max_recv_wr = 0;
+		attr.cap.max_recv_sge = 0;
+	}
+	if (how->ex) {
+		attr.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+		attr.send_ops_flags = IBV_QP_EX_WITH_SEND |
+				      IBV_QP_EX_WITH_RDMA_WRITE |
+				      IBV_QP_EX_WITH_RDMA_READ |
+				      IBV_QP_EX_WITH_SEND_WITH_INV;
+	}
+	if (rdma_create_qp_ex(e->id, &attr))
+		return -1;
+	e->qp = e->id->qp;
+	CHECK(attr.cap.max_inline_data >= 64);
+	return 0;
+}
+
+static int make_end(struct end *e, const struct how *how, bool active,
+		    struct ibv_pd *pd)
+{
+	int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |
+		     IBV_ACCESS_REMOTE_READ;
+
+	e->pd = pd ? pd : ibv_alloc_pd(e->id->verbs);
+	if (!e->pd || make_cq(e, how))
+		return -1;
+	if (how->srq && !active && make_srq(e))
+		return -1;
+	if (make_qp(e, how, active))
+		return -1;
+	e->buf = calloc(1, BUF_SIZE);
+	if (!e->buf)
+		return -1;
+	e->mr = ibv_reg_mr(e->pd, e->buf, BUF_SIZE, access);
+	return e->mr ? 0 : -1;
+}
+
+static void free_end(struct end *e, bool keep_pd)
+{
+	if (e->qp)
+		rdma_destroy_qp(e->id);
+	if (e->srq)
+		CHECK(!ibv_destroy_srq(e->srq));
+	if (e->cq)
+		CHECK(!ibv_destroy_cq(e->cq));
+	if (e->mr)
+		CHECK(!ibv_dereg_mr(e->mr));
+	if (e->pd && !keep_pd)
+		CHECK(!ibv_dealloc_pd(e->pd));
+	if (e->id)
+		rdma_destroy_id(e->id);
+	free(e->buf);
+	memset(e, 0, sizeof(*e));
+}
+
+/*
+ * Connecting the ends. The passive one is made in a thread of its own,
+ * because synchronous ids block.
+ */
+
+static struct rdma_cm_id *listener;
+static struct end active, passive;
+static const struct how *passive_how;
+static struct ibv_pd *domains[2];
+static int passive_error;
+
+static void *accept_one(void *arg)
+{
+	struct rdma_conn_param param = {
+		.responder_resources = 4, .initiator_depth = 4,
+	};
+
+	(void)arg;
+	passive_error = -1;
+	if (rdma_get_request(listener, &passive.id))
+		return NULL;
+	if (make_end(&passive, passive_how, false, domains[0]))
+		return NULL;
+	if (rdma_accept(passive.id, &param))
+		return NULL;
+	passive_error = 0;
+	return NULL;
+}
+
+static int listen_on(uint16_t *port)
+{
+	struct rdma_addrinfo hints = { .ai_flags = RAI_PASSIVE,
+				       .ai_port_space = RDMA_PS_TCP };
+	struct rdma_addrinfo *res;
+	int ret;
+
+	if (rdma_getaddrinfo(address, NULL, &hints, &res))
+		return -1;
+	ret = rdma_create_ep(&listener, res, NULL, NULL);
+	rdma_freeaddrinfo(res);
+	if (ret || rdma_listen(listener, 4))
+		return -1;
+	*port = ntohs(rdma_get_src_port(listener));
+	return 0;
+}
+
+static int resolve(struct end *e, uint16_t port)
+{
+	struct rdma_addrinfo hints = { .ai_port_space = RDMA_PS_TCP };
+	struct rdma_addrinfo *res;
+	char service[8];
+	int ret;
+
+	snprintf(service, sizeof(service), "%u", port);
+	if (rdma_getaddrinfo(address, service, &hints, &res))
+		return -1;
+	ret = rdma_create_ep(&e->id, res, NULL, NULL);
+	rdma_freeaddrinfo(res);
+	return ret;
+}
+
+static struct ibv_send_wr send_wr(struct end *e, struct ibv_sge *sge,
+				  uint32_t off, uint32_t len)
+{
+	*sge = (struct ibv_sge){ (uintptr_t)e->buf + off, len, e->mr->lkey };
+	return (struct ibv_send_wr){
+		.wr_id = off, .sg_list = sge, .num_sge = 1,
+		.opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED,
+	};
+}
+
+static int early_result;
+
+static int connect_ends(const struct how *how)
+{
+	struct rdma_conn_param param = {
+		.responder_resources = 4, .initiator_depth = 4,
+		.retry_count = 7,
+	};
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	pthread_t thread;
+	uint16_t port;
+	int ret;
+
+	passive_how = how;
+	if (listen_on(&port) || resolve(&active, port))
+		return -1;
+	if (make_end(&active, how, true, domains[1]))
+		return -1;
+	if (how->early_post) {
+		wr = send_wr(&active, &sge, 0, 16);
+		early_result = ibv_post_send(active.qp, &wr, &bad);
+	}
+	pthread_create(&thread, NULL, accept_one, NULL);
+	ret = rdma_connect(active.id, &param);
+	if (ret)
+		pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	return ret || passive_error;
+}
+
+static void disconnect_ends(void)
+{
+	if (active.qp)
+		rdma_disconnect(active.id);
+	free_end(&active, domains[1]);
+	free_end(&passive, domains[0]);
+	if (listener)
+		rdma_destroy_ep(listener);
+	listener = NULL;
+}
+
+/*
+ * Traffic
+ */
+
+static bool timed_out(time_t *start)
+{
+	if (!*start)
+		*start = time(NULL);
+	return time(NULL) - *start > TIMEOUT_S;
+}
+
+static bool poll_one(struct end *e, struct ibv_wc *wc)
+{
+	time_t start = 0;
+	int n;
+
+	while (!(n = ibv_poll_cq(e->cq, 1, wc)))
+		if (timed_out(&start))
+			return false;
+	return n == 1;
+}
+
+static bool poll_ex(struct end *e, struct ibv_wc *wc)
+{
+	struct ibv_poll_cq_attr attr = {};
+	time_t start = 0;
+	int ret;
+
+	while ((ret = ibv_start_poll(e->cq_ex, &attr)) == ENOENT)
+		if (timed_out(&start))
+			return false;
+	if (ret)
+		return false;
+	wc->wr_id = e->cq_ex->wr_id;
+	wc->status = e->cq_ex->status;
+	wc->opcode = ibv_wc_read_opcode(e->cq_ex);
+	wc->byte_len = ibv_wc_read_byte_len(e->cq_ex);
+	wc->qp_num = ibv_wc_read_qp_num(e->cq_ex);
+	wc->wc_flags = ibv_wc_read_wc_flags(e->cq_ex);
+	ibv_end_poll(e->cq_ex);
+	return true;
+}
+
+static int post_recv(struct end *e, uint32_t off, uint32_t len, int num_sge)
+{
+	struct ibv_sge sge = { (uintptr_t)e->buf + off, len, e->mr->lkey };
+	struct ibv_recv_wr wr = { .wr_id = off, .sg_list = &sge,
+				  .num_sge = num_sge };
+	struct ibv_recv_wr *bad;
+
+	return e->srq ? ibv_post_srq_recv(e->srq, &wr, &bad) :
+			ibv_post_recv(e->qp, &wr, &bad);
+}
+
+/* One message each way of @len bytes, contents compared */
+static void ping(uint32_t len, unsigned int flags)
+{
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+
+	memset(active.buf, 0x5a, len);
+	memset(passive.buf + 4096, 0, len);
+	NEED(!post_recv(&passive, 4096, 8192, 1));
+	wr = send_wr(&active, &sge, 0, len);
+	wr.send_flags |= flags;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc));
+	CHECK(wc.status == IBV_WC_SUCCESS && wc.opcode == IBV_WC_SEND);
+	NEED(poll_one(&passive, &wc));
+	CHECK(wc.status == IBV_WC_SUCCESS && wc.opcode == IBV_WC_RECV);
+	CHECK(wc.byte_len == len && wc.wr_id == 4096);
+	CHECK(wc.qp_num == passive.qp->qp_num);
+	CHECK(!memcmp(active.buf, passive.buf + 4096, len));
+}
+
+/*
+ * Cases
+ */
+
+static void case_device(void)
+{
+	struct ibv_device_attr_ex attr;
+	struct ibv_port_attr port;
+
+	NEED(!resolve(&active, 9));
+	CHECK(!ibv_query_device_ex(active.id->verbs, NULL, &attr));
+	CHECK(attr.orig_attr.max_qp > 0 && attr.orig_attr.max_sge >= 6);
+	CHECK(attr.orig_attr.fw_ver[0]);
+	CHECK(!ibv_query_port(active.id->verbs, 1, &port));
+	CHECK(port.max_msg_sz > 0);
+}
+
+static void case_send(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+
+	NEED(!connect_ends(&how));
+	ping(1, 0);
+	ping(8000, IBV_SEND_SOLICITED);
+	ping(64, IBV_SEND_INLINE);
+	ping(0, 0);
+	ping(0, IBV_SEND_INLINE);
+
+	/* A receive without SGEs takes an empty message */
+	NEED(!post_recv(&passive, 7, 0, 0));
+	wr = send_wr(&active, &sge, 0, 0);
+	wr.num_sge = 0;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&passive, &wc) && poll_one(&active, &wc));
+	CHECK(wc.status == IBV_WC_SUCCESS);
+}
+
+static void case_rdma(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+
+	NEED(!connect_ends(&how));
+	memset(active.buf, 0x11, 4096);
+	wr = send_wr(&active, &sge, 0, 4096);
+	wr.opcode = IBV_WR_RDMA_WRITE;
+	wr.wr.rdma.rkey = passive.mr->rkey;
+	wr.wr.rdma.remote_addr = (uintptr_t)passive.buf;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_RDMA_WRITE);
+
+	/* Fenced, which would block the SQ of a stock kernel */
+	wr = send_wr(&active, &sge, 8192, 4096);
+	wr.opcode = IBV_WR_RDMA_READ;
+	wr.send_flags |= IBV_SEND_FENCE;
+	wr.wr.rdma.rkey = passive.mr->rkey;
+	wr.wr.rdma.remote_addr = (uintptr_t)passive.buf;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_RDMA_READ);
+	CHECK(!memcmp(active.buf, active.buf + 8192, 4096));
+	ping(100, IBV_SEND_FENCE);
+}
+
+static void case_errno(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad = NULL;
+	struct ibv_sge sge[7] = {};
+	struct ibv_recv_wr rwr = { .num_sge = 5, .sg_list = sge }, *rbad;
+
+	NEED(!connect_ends(&how));
+	wr = send_wr(&active, sge, 0, 8);
+	wr.num_sge = 5;
+	CHECK(ibv_post_send(active.qp, &wr, &bad) == EINVAL && bad == &wr);
+	wr.num_sge = 1;
+	wr.opcode = IBV_WR_TSO;
+	CHECK(ibv_post_send(active.qp, &wr, &bad) == EOPNOTSUPP);
+	wr.opcode = 1000;
+	CHECK(ibv_post_send(active.qp, &wr, &bad) == EINVAL);
+	wr.opcode = IBV_WR_RDMA_READ;
+	wr.send_flags = IBV_SEND_INLINE;
+	CHECK(ibv_post_send(active.qp, &wr, &bad) == EINVAL);
+	CHECK(ibv_post_recv(active.qp, &rwr, &rbad) == EINVAL);
+	CHECK(!ibv_create_cq(active.id->verbs, 0, NULL, NULL, 0) &&
+	      errno == EINVAL);
+	ping(10, 0);
+}
+
+static void case_wr_api(void)
+{
+	static const struct how how = { .ex = true };
+	struct ibv_qp_ex *qp;
+	struct ibv_wc wc;
+
+	NEED(!connect_ends(&how));
+	qp = ibv_qp_to_qp_ex(active.qp);
+	NEED(qp);
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	NEED(!post_recv(&passive, 4096, 4096, 1));
+	memset(active.buf, 0x77, 1000);
+	ibv_wr_start(qp);
+	qp->wr_id = 1;
+	qp->wr_flags = IBV_SEND_SIGNALED;
+	ibv_wr_rdma_write(qp, passive.mr->rkey, (uintptr_t)passive.buf + 9000);
+	ibv_wr_set_sge(qp, active.mr->lkey, (uintptr_t)active.buf, 1000);
+	qp->wr_id = 2;
+	ibv_wr_send(qp);
+	ibv_wr_set_inline_data(qp, "inline", 6);
+	qp->wr_id = 3;
+	ibv_wr_rdma_read(qp, passive.mr->rkey, (uintptr_t)passive.buf + 9000);
+	ibv_wr_set_sge(qp, active.mr->lkey, (uintptr_t)active.buf + 2000, 1000);
+	qp->wr_id = 4;
+	ibv_wr_send(qp);
+	ibv_wr_set_sge(qp, active.mr->lkey, (uintptr_t)active.buf, 10);
+	NEED(!ibv_wr_complete(qp));
+
+	NEED(poll_ex(&active, &wc));
+	CHECK(wc.wr_id == 1 && wc.opcode == IBV_WC_RDMA_WRITE && !wc.status);
+	NEED(poll_ex(&active, &wc));
+	CHECK(wc.wr_id == 2 && wc.opcode == IBV_WC_SEND && !wc.status);
+	NEED(poll_ex(&active, &wc));
+	CHECK(wc.wr_id == 3 && wc.opcode == IBV_WC_RDMA_READ && !wc.status);
+	NEED(poll_ex(&active, &wc));
+	CHECK(wc.wr_id == 4 && !wc.status);
+	CHECK(active.buf[2000] == 0x77 && active.buf[2999] == 0x77);
+	NEED(poll_ex(&passive, &wc));
+	CHECK(wc.opcode == IBV_WC_RECV && wc.byte_len == 6);
+	CHECK(!memcmp(passive.buf, "inline", 6));
+	CHECK(wc.qp_num == passive.qp->qp_num);
+	NEED(poll_ex(&passive, &wc));
+	CHECK(wc.byte_len == 10);
+
+	/* An aborted and a failed batch leave nothing behind */
+	ibv_wr_start(qp);
+	ibv_wr_send(qp);
+	ibv_wr_abort(qp);
+	ibv_wr_start(qp);
+	ibv_wr_send(qp);
+	ibv_wr_set_inline_data(qp, active.buf, 60000);
+	CHECK(ibv_wr_complete(qp) == EINVAL);
+	ping(33, 0);
+}
+
+static void case_srq(void)
+{
+	static const struct how how = { .srq = true };
+	struct ibv_srq_attr attr = { .srq_limit = 5 };
+
+	NEED(!connect_ends(&how));
+	CHECK(!ibv_modify_srq(passive.srq, &attr, IBV_SRQ_LIMIT));
+	memset(&attr, 0, sizeof(attr));
+	CHECK(!ibv_query_srq(passive.srq, &attr));
+	CHECK(attr.max_wr >= WRS && attr.srq_limit == 5);
+	attr.srq_limit = 0;
+	CHECK(!ibv_modify_srq(passive.srq, &attr, IBV_SRQ_LIMIT));
+	ping(500, 0);
+	CHECK(ibv_post_recv(passive.qp, &(struct ibv_recv_wr){},
+			    &(struct ibv_recv_wr *){ NULL }) == EINVAL);
+}
+
+static void case_no_recv(void)
+{
+	static const struct how how = { .no_recv = true };
+	struct ibv_recv_wr wr = {}, *bad;
+
+	NEED(!connect_ends(&how));
+	CHECK(ibv_post_recv(active.qp, &wr, &bad) == ENOMEM);
+	ping(500, 0);
+}
+
+static void case_domain(void)
+{
+	static const struct how how = { .domain = true, .ex = true };
+	struct ibv_parent_domain_init_attr attr = {
+		.comp_mask = IBV_PARENT_DOMAIN_INIT_ATTR_ALLOCATORS |
+			     IBV_PARENT_DOMAIN_INIT_ATTR_PD_CONTEXT,
+		.alloc = my_alloc, .free = my_free, .pd_context = &allocs,
+	};
+	struct ibv_td_init_attr td_attr = {};
+	struct ibv_pd *base[2];
+	int i;
+
+	NEED(!resolve(&active, 9));
+	for (i = 0; i < 2; i++) {
+		base[i] = ibv_alloc_pd(active.id->verbs);
+		attr.pd = base[i];
+		attr.td = ibv_alloc_td(active.id->verbs, &td_attr);
+		NEED(attr.pd && attr.td);
+		domains[i] = ibv_alloc_parent_domain(active.id->verbs, &attr);
+		NEED(domains[i]);
+		CHECK(ibv_dealloc_pd(base[i]) == EBUSY);
+		CHECK(ibv_dealloc_td(attr.td) == EBUSY);
+	}
+	rdma_destroy_ep(active.id);
+	active.id = NULL;
+	NEED(!connect_ends(&how));
+	ping(500, 0);
+	CHECK(ibv_dealloc_pd(domains[0]) == EBUSY);
+	disconnect_ends();
+	CHECK(allocs == 4 && frees == 2);
+	for (i = 0; i < 2; i++) {
+		CHECK(!ibv_dealloc_pd(domains[i]));
+		CHECK(!ibv_dealloc_pd(base[i]));
+		domains[i] = NULL;
+	}
+}
+
+/*
+ * A stock kernel refuses the doorbell before the connection is up and then
+ * never looks at the request. Either it is refused and gone, or accepted and
+ * sent once there is a connection. Later requests work in both cases.
+ */
+static void case_early_post(void)
+{
+	static const struct how how = { .early_post = true };
+	struct ibv_wc wc;
+
+	NEED(!connect_ends(&how));
+	printf("# post before connect: %d\n", early_result);
+	if (early_result) {
+		CHECK(early_result == ENOTCONN);
+		ping(100, 0);
+		return;
+	}
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	NEED(poll_one(&passive, &wc) && wc.byte_len == 16);
+	ping(100, 0);
+}
+
+#define THREAD_SENDS 500
+
+static void *send_many(void *arg)
+{
+	struct ibv_send_wr *bad, wr = {
+		.wr_id = (uintptr_t)arg, .opcode = IBV_WR_SEND,
+		.send_flags = IBV_SEND_SIGNALED,
+	};
+	int i;
+
+	for (i = 0; i < THREAD_SENDS; i++)
+		while (ibv_post_send(active.qp, &wr, &bad))
+			sched_yield();
+	return NULL;
+}
+
+static void *drain_sends(void *arg)
+{
+	struct ibv_wc wc;
+	int left = 2 * THREAD_SENDS;
+
+	(void)arg;
+	for (; left && poll_one(&active, &wc) && !wc.status; left--)
+		;
+	return (void *)(intptr_t)left;
+}
+
+/* Two threads post to one QP, one polls, one receives */
+static void case_threads(void)
+{
+	static const struct how how;
+	int left = 2 * THREAD_SENDS, posted = 0;
+	pthread_t thread[3];
+	struct ibv_wc wc;
+	void *undrained;
+
+	NEED(!connect_ends(&how));
+	for (; posted < WRS; posted++)
+		NEED(!post_recv(&passive, 0, 16, 1));
+	pthread_create(&thread[0], NULL, drain_sends, NULL);
+	pthread_create(&thread[1], NULL, send_many, (void *)1);
+	pthread_create(&thread[2], NULL, send_many, (void *)2);
+	for (; left && poll_one(&passive, &wc); left--) {
+		CHECK(wc.status == IBV_WC_SUCCESS);
+		if (posted++ < 2 * THREAD_SENDS)
+			CHECK(!post_recv(&passive, 0, 16, 1));
+	}
+	CHECK(!left);
+	pthread_join(thread[1], NULL);
+	pthread_join(thread[2], NULL);
+	pthread_join(thread[0], &undrained);
+	CHECK(!undrained);
+}
+
+/* The core then refuses write() on the command file */
+static void case_credentials(void)
+{
+	static const struct how how;
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid) {
+		NEED(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		return;
+	}
+	case_failed = false;
+	if (connect_ends(&how))
+		_exit(2);
+	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+		_exit(3);
+	ping(100, 0);
+	ping(100, 0);
+	fflush(stdout);
+	_exit(case_failed);
+}
+
+static void case_import(void)
+{
+	struct ibv_context *ctx;
+	struct ibv_pd *pd, *imported;
+	struct ibv_mr *mr, *mr2;
+	char buf[64];
+	int fd;
+
+	NEED(!resolve(&active, 9));
+	fd = dup(active.id->verbs->cmd_fd);
+	ctx = ibv_import_device(fd);
+	if (!ctx && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+		skip("the kernel cannot import contexts");
+		return;
+	}
+	NEED(ctx);
+	pd = ibv_alloc_pd(active.id->verbs);
+	NEED(pd);
+	imported = ibv_import_pd(ctx, pd->handle);
+	NEED(imported);
+	mr = ibv_reg_mr(pd, buf, sizeof(buf), IBV_ACCESS_LOCAL_WRITE);
+	NEED(mr);
+	mr2 = ibv_import_mr(imported, mr->handle);
+	NEED(mr2);
+	CHECK(mr2->lkey == mr->lkey);
+	ibv_unimport_mr(mr2);
+	ibv_unimport_pd(imported);
+	CHECK(!ibv_dereg_mr(mr));
+	CHECK(!ibv_dealloc_pd(pd));
+	CHECK(!ibv_close_device(ctx));
+}
+
+/* More one-page mappings than stock libsiw can have: one has key 0x90000 */
+static void case_many_cqs(void)
+{
+	struct ibv_cq *cq[300] = {};
+	int i;
+
+	NEED(!resolve(&active, 9));
+	for (i = 0; i < 300; i++) {
+		cq[i] = ibv_create_cq(active.id->verbs, 8, NULL, NULL, 0);
+		CHECK(cq[i]);
+	}
+	for (i = 0; i < 300; i++)
+		CHECK(!cq[i] || !ibv_destroy_cq(cq[i]));
+}
+
+static void run(const char *name, void (*fn)(void))
+{
+	case_failed = false;
+	skip_reason[0] = 0;
+	fn();
+	disconnect_ends();
+	failures += case_failed;
+	printf("%sok %d %s%s%s\n", case_failed ? "not " : "", ++test_no, name,
+	       skip_reason[0] ? " # SKIP " : "", skip_reason);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s ADDRESS\n", argv[0]);
+		return 2;
+	}
+	address = argv[1];
+	printf("KTAP version 1\n1..13\n");
+	run("device", case_device);
+	run("many CQs", case_many_cqs);
+	run("send", case_send);
+	run("write and read", case_rdma);
+	run("errno values", case_errno);
+	run("ibv_wr_* and extended CQ", case_wr_api);
+	run("SRQ", case_srq);
+	run("QP without receives", case_no_recv);
+	run("parent and thread domain", case_domain);
+	run("post before connect", case_early_post);
+	run("threads", case_threads);
+	run("changed credentials", case_credentials);
+	run("import", case_import);
+	return failures != 0;
+}
