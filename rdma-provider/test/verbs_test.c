@@ -45,6 +45,9 @@ struct how {
 	bool no_recv;		/* active side: max_recv_wr 0 */
 	bool domain;		/* parent domain, thread domain, allocators */
 	bool early_post;	/* post a send before connecting */
+	bool timestamps;	/* completion timestamps */
+	uint32_t max_sge;	/* send and receive SGEs, default 4 */
+	uint32_t max_inline;	/* default 64 */
 };
 
 static const char *address;
@@ -132,6 +135,8 @@ static int make_cq(struct end *e, const struct how *how)
 		attr.comp_mask = IBV_CQ_INIT_ATTR_MASK_PD;
 		attr.parent_domain = e->pd;
 	}
+	if (how->timestamps)
+		attr.wc_flags |= IBV_WC_EX_WITH_COMPLETION_TIMESTAMP;
 	e->cq_ex = ibv_create_cq_ex(e->id->verbs, &attr);
 	if (!e->cq_ex)
 		return -1;
@@ -166,6 +171,10 @@ static int make_qp(struct end *e, const struct how *how, bool active)
 		.pd = e->pd,
 	};
 
+	if (how->max_sge)
+		attr.cap.max_send_sge = attr.cap.max_recv_sge = how->max_sge;
+	if (how->max_inline)
+		attr.cap.max_inline_data = how->max_inline;
 	if (how->no_recv && active) {
 		attr.cap.max_recv_wr = 0;
 		attr.cap.max_recv_sge = 0;
@@ -180,15 +189,18 @@ static int make_qp(struct end *e, const struct how *how, bool active)
 	if (rdma_create_qp_ex(e->id, &attr))
 		return -1;
 	e->qp = e->id->qp;
-	CHECK(attr.cap.max_inline_data >= 64);
+	CHECK(attr.cap.max_inline_data >= (how->max_inline ? : 64));
 	return 0;
 }
+
+/* Rights beyond those every kernel knows */
+static int mr_access;
 
 static int make_end(struct end *e, const struct how *how, bool active,
 		    struct ibv_pd *pd)
 {
 	int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |
-		     IBV_ACCESS_REMOTE_READ;
+		     IBV_ACCESS_REMOTE_READ | mr_access;
 
 	e->pd = pd ? pd : ibv_alloc_pd(e->id->verbs);
 	if (!e->pd || make_cq(e, how))
@@ -774,6 +786,336 @@ static void case_many_cqs(void)
 		CHECK(!cq[i] || !ibv_destroy_cq(cq[i]));
 }
 
+/*
+ * What takes a kernel with the extended ABI. The kernel is asked, not told: a
+ * case that finds EOPNOTSUPP (or EINVAL for sizes) skips itself.
+ */
+
+static bool unsupported(int err, const char *what)
+{
+	if (err != EOPNOTSUPP && err != EINVAL)
+		return false;
+	skip("%s: %s", what, strerror(err));
+	return true;
+}
+
+/* Does the kernel have extended rings? Their inline data go beyond 80 bytes */
+static bool connect_extended(void)
+{
+	static const struct how how = { .max_sge = 12, .max_inline = 200 };
+
+	if (!connect_ends(&how))
+		return true;
+	case_failed |= !unsupported(errno, "extended queue pair");
+	return false;
+}
+
+static void case_large_wr(void)
+{
+	struct ibv_sge sge[12], rsge[12];
+	struct ibv_recv_wr rwr = { .sg_list = rsge, .num_sge = 12 }, *rbad;
+	struct ibv_send_wr wr, *bad;
+	struct ibv_wc wc;
+	int i;
+
+	if (!connect_extended())
+		return;
+	ping(200, IBV_SEND_INLINE);
+	for (i = 0; i < 12; i++) {
+		sge[i] = (struct ibv_sge){ (uintptr_t)active.buf + 100 * i,
+					   50, active.mr->lkey };
+		rsge[i] = (struct ibv_sge){ (uintptr_t)passive.buf + 200 * i,
+					    50, passive.mr->lkey };
+		memset(active.buf + 100 * i, 'a' + i, 50);
+	}
+	NEED(!ibv_post_recv(passive.qp, &rwr, &rbad));
+	wr = send_wr(&active, sge, 0, 50);
+	wr.num_sge = 12;
+	sge[0].length = 50;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	NEED(poll_one(&passive, &wc) && wc.byte_len == 600);
+	for (i = 0; i < 12; i++)
+		CHECK(!memcmp(active.buf + 100 * i, passive.buf + 200 * i, 50));
+}
+
+/* Requests posted after the QP has failed complete, too */
+static void case_flush(void)
+{
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_ERR };
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+	int i;
+
+	if (!connect_extended())
+		return;
+	NEED(!ibv_modify_qp(active.qp, &attr, IBV_QP_STATE));
+	for (i = 0; i < 3; i++) {
+		wr = send_wr(&active, &sge, 100 + i, 10);
+		NEED(!ibv_post_send(active.qp, &wr, &bad));
+		NEED(poll_one(&active, &wc));
+		CHECK(wc.status == IBV_WC_WR_FLUSH_ERR && wc.wr_id == 100U + i);
+		NEED(!post_recv(&active, 200 + i, 10, 1));
+		NEED(poll_one(&active, &wc));
+		CHECK(wc.status == IBV_WC_WR_FLUSH_ERR && wc.wr_id == 200U + i);
+	}
+}
+
+static void case_atomic(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad;
+	uint64_t *target, *result;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+	int ret;
+
+	mr_access = IBV_ACCESS_REMOTE_ATOMIC;
+	ret = connect_ends(&how);
+	mr_access = 0;
+	if (ret) {
+		case_failed |= !unsupported(errno, "MR for atomics");
+		return;
+	}
+	target = (uint64_t *)passive.buf;
+	result = (uint64_t *)active.buf;
+	*target = 40;
+	wr = send_wr(&active, &sge, 0, 8);
+	wr.opcode = IBV_WR_ATOMIC_FETCH_AND_ADD;
+	wr.wr.atomic.remote_addr = (uintptr_t)target;
+	wr.wr.atomic.rkey = passive.mr->rkey;
+	wr.wr.atomic.compare_add = 2;
+	ret = ibv_post_send(active.qp, &wr, &bad);
+	if (ret) {
+		case_failed |= !unsupported(ret, "fetch and add");
+		return;
+	}
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_FETCH_ADD && *result == 40 && *target == 42);
+	wr.opcode = IBV_WR_ATOMIC_CMP_AND_SWP;
+	wr.wr.atomic.compare_add = 42;
+	wr.wr.atomic.swap = 0x1122334455667788;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_COMP_SWAP && *result == 42);
+	CHECK(*target == 0x1122334455667788);
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(*result == 0x1122334455667788 && *target == *result);
+}
+
+static void case_imm(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+	int ret;
+
+	NEED(!connect_ends(&how));
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	memset(active.buf, 0x42, 1000);
+	wr = send_wr(&active, &sge, 0, 1000);
+	wr.opcode = IBV_WR_RDMA_WRITE_WITH_IMM;
+	wr.imm_data = htonl(0x12345678);
+	wr.wr.rdma.rkey = passive.mr->rkey;
+	wr.wr.rdma.remote_addr = (uintptr_t)passive.buf + 8192;
+	ret = ibv_post_send(active.qp, &wr, &bad);
+	if (ret) {
+		case_failed |= !unsupported(ret, "immediate data");
+		return;
+	}
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_RDMA_WRITE);
+	NEED(poll_one(&passive, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_RECV_RDMA_WITH_IMM);
+	CHECK(wc.wc_flags & IBV_WC_WITH_IMM && wc.imm_data == wr.imm_data);
+	CHECK(passive.buf[8192] == 0x42 && passive.buf[9191] == 0x42);
+
+	wr = send_wr(&active, &sge, 0, 100);
+	wr.opcode = IBV_WR_SEND_WITH_IMM;
+	wr.imm_data = htonl(0xcafe);
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	NEED(poll_one(&passive, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(wc.opcode == IBV_WC_RECV && wc.byte_len == 100);
+	CHECK(wc.wc_flags & IBV_WC_WITH_IMM && wc.imm_data == wr.imm_data);
+	CHECK(!memcmp(passive.buf, active.buf, 100));
+}
+
+static int write_through(uint32_t rkey, uint64_t raddr, enum ibv_wc_status *st)
+{
+	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+
+	wr = send_wr(&active, &sge, 0, 8);
+	wr.opcode = IBV_WR_RDMA_WRITE;
+	wr.wr.rdma.rkey = rkey;
+	wr.wr.rdma.remote_addr = raddr;
+	if (ibv_post_send(active.qp, &wr, &bad) || !poll_one(&active, &wc))
+		return -1;
+	*st = wc.status;
+	return 0;
+}
+
+/* Bind a window of the passive side, write through it, invalidate it */
+static void case_mw(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr = { .opcode = IBV_WR_BIND_MW,
+				  .send_flags = IBV_SEND_SIGNALED }, *bad;
+	enum ibv_wc_status status;
+	struct ibv_mw *mw;
+	struct ibv_wc wc;
+	int ret;
+
+	mr_access = IBV_ACCESS_MW_BIND;
+	ret = connect_ends(&how);
+	mr_access = 0;
+	if (ret) {
+		case_failed |= !unsupported(errno, "MR for windows");
+		return;
+	}
+	mw = ibv_alloc_mw(passive.pd, IBV_MW_TYPE_2);
+	if (!mw) {
+		case_failed |= !unsupported(errno, "memory window");
+		return;
+	}
+	wr.bind_mw.mw = mw;
+	wr.bind_mw.rkey = ibv_inc_rkey(mw->rkey);
+	wr.bind_mw.bind_info = (struct ibv_mw_bind_info){
+		passive.mr, (uintptr_t)passive.buf + 64, 64,
+		IBV_ACCESS_REMOTE_WRITE };
+	NEED(!ibv_post_send(passive.qp, &wr, &bad));
+	NEED(poll_one(&passive, &wc));
+	CHECK(wc.status == IBV_WC_SUCCESS && wc.opcode == IBV_WC_BIND_MW);
+	active.buf[0] = 0x66;
+	NEED(!write_through(wr.bind_mw.rkey, (uintptr_t)passive.buf + 64,
+			    &status));
+	CHECK(!status);
+	ping(4, 0);
+	CHECK(passive.buf[64] == 0x66);
+	wr.opcode = IBV_WR_LOCAL_INV;
+	wr.invalidate_rkey = wr.bind_mw.rkey;
+	NEED(!ibv_post_send(passive.qp, &wr, &bad));
+	NEED(poll_one(&passive, &wc));
+	CHECK(wc.status == IBV_WC_SUCCESS && wc.opcode == IBV_WC_LOCAL_INV);
+	CHECK(!ibv_dealloc_mw(mw));
+}
+
+static void case_timestamps(void)
+{
+	static const struct how how = { .ex = true, .timestamps = true };
+	struct ibv_values_ex values = { .comp_mask = IBV_VALUES_MASK_RAW_CLOCK };
+	struct ibv_poll_cq_attr attr = {};
+	struct ibv_send_wr wr, *bad;
+	uint64_t before, after, ts;
+	struct ibv_sge sge;
+	time_t start = 0;
+
+	if (connect_ends(&how)) {
+		case_failed |= !unsupported(errno, "timestamps");
+		return;
+	}
+	NEED(!ibv_query_rt_values_ex(active.id->verbs, &values));
+	before = values.raw_clock.tv_sec * 1000000000ULL +
+		 values.raw_clock.tv_nsec;
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	wr = send_wr(&active, &sge, 0, 10);
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	while (ibv_start_poll(active.cq_ex, &attr) && !timed_out(&start))
+		;
+	ts = ibv_wc_read_completion_ts(active.cq_ex);
+	ibv_end_poll(active.cq_ex);
+	NEED(!ibv_query_rt_values_ex(active.id->verbs, &values));
+	after = values.raw_clock.tv_sec * 1000000000ULL +
+		values.raw_clock.tv_nsec;
+	CHECK(before <= ts && ts <= after);
+}
+
+static void case_resize_cq(void)
+{
+	static const struct how how;
+	struct ibv_wc wc;
+	int i, ret;
+
+	NEED(!connect_ends(&how));
+	for (i = 0; i < 3; i++)
+		NEED(!post_recv(&active, 10 + i, 16, 1));
+	/* Three completions wait in the ring while it is replaced */
+	rdma_disconnect(active.id);
+	for (i = 0; i < 3; i++)
+		NEED(!post_recv(&passive, 10 + i, 16, 1));
+	sleep(1);
+	ret = ibv_resize_cq(active.cq, 1000);
+	if (ret) {
+		case_failed |= !unsupported(ret, "resize");
+		return;
+	}
+	CHECK(active.cq->cqe >= 1000);
+	for (i = 0; i < 3; i++) {
+		NEED(poll_one(&active, &wc));
+		CHECK(wc.wr_id == 10U + i && wc.status == IBV_WC_WR_FLUSH_ERR);
+	}
+}
+
+static void case_null_mr(void)
+{
+	static const struct how how;
+	struct ibv_send_wr wr, *bad;
+	struct ibv_mr *null;
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+
+	NEED(!connect_ends(&how));
+	null = ibv_alloc_null_mr(active.pd);
+	if (!null) {
+		case_failed |= !unsupported(errno, "null MR");
+		return;
+	}
+	memset(passive.buf, 0x33, 100);
+	NEED(!post_recv(&passive, 0, 4096, 1));
+	wr = send_wr(&active, &sge, 0, 100);
+	sge.lkey = null->lkey;
+	sge.addr = 0;
+	NEED(!ibv_post_send(active.qp, &wr, &bad));
+	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
+	NEED(poll_one(&passive, &wc) && wc.status == IBV_WC_SUCCESS);
+	CHECK(passive.buf[0] == 0 && passive.buf[99] == 0);
+	CHECK(!ibv_dereg_mr(null));
+}
+
+/* An MR at another address than its buffer's */
+static void case_iova(void)
+{
+	static const struct how how;
+	const uint64_t iova = 0x700000000000ULL;
+	enum ibv_wc_status status;
+	struct ibv_mr *mr;
+	void *page;
+
+	NEED(!connect_ends(&how));
+	NEED(!posix_memalign(&page, 4096, 4096));
+	memset(page, 0, 4096);
+	mr = ibv_reg_mr_iova(passive.pd, page, 4096, iova,
+			     IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE);
+	if (!mr) {
+		case_failed |= !unsupported(errno, "iova");
+		free(page);
+		return;
+	}
+	active.buf[0] = 0x21;
+	NEED(!write_through(mr->rkey, iova + 8, &status));
+	CHECK(!status);
+	ping(4, 0);
+	CHECK(((char *)page)[8] == 0x21);
+	CHECK(!ibv_dereg_mr(mr));
+	free(page);
+}
+
 static void run(const char *name, void (*fn)(void))
 {
 	case_failed = false;
@@ -793,7 +1135,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	address = argv[1];
-	printf("KTAP version 1\n1..13\n");
+	printf("KTAP version 1\n1..22\n");
 	run("device", case_device);
 	run("many CQs", case_many_cqs);
 	run("send", case_send);
@@ -807,5 +1149,14 @@ int main(int argc, char **argv)
 	run("threads", case_threads);
 	run("changed credentials", case_credentials);
 	run("import", case_import);
+	run("large requests", case_large_wr);
+	run("posts after an error", case_flush);
+	run("atomics", case_atomic);
+	run("immediate data", case_imm);
+	run("memory windows", case_mw);
+	run("timestamps", case_timestamps);
+	run("resize CQ", case_resize_cq);
+	run("null MR", case_null_mr);
+	run("iova", case_iova);
 	return failures != 0;
 }
