@@ -9,6 +9,8 @@
 #include "siw.h"
 
 #define OP_NONE 0xff
+/* Put into a CQE whose queue pair is gone; no kernel uses the value */
+#define OP_FORGOTTEN 0xff
 
 static const uint8_t wc_opcode[SIW_NUM_EXT_OPCODES] = {
 	[SIW_OP_WRITE] = IBV_WC_RDMA_WRITE,
@@ -86,12 +88,28 @@ static void from_v1(struct siw_cqe_ext *out, const struct siw_cqe *cqe)
 	out->timestamp = 0;
 }
 
+/* The next completion, past those forgotten, or NULL */
+static struct siw_cqe *next_valid(struct siw_cq *cq)
+{
+	struct siw_cqe *cqe;
+
+	for (;;) {
+		cqe = siw_ring_at(&cq->ring, cq->ring.pos);
+		if (!siw_cqe_is_valid(&cqe->flags))
+			return NULL;
+		if (cqe->opcode != OP_FORGOTTEN)
+			return cqe;
+		siw_cqe_release(&cqe->flags);
+		cq->ring.pos++;
+	}
+}
+
 /* Copy the next completion and give its slot back; false if there is none */
 static bool take_cqe(struct siw_cq *cq, struct siw_cqe_ext *out)
 {
-	struct siw_cqe *cqe = siw_ring_at(&cq->ring, cq->ring.pos);
+	struct siw_cqe *cqe = next_valid(cq);
 
-	if (!siw_cqe_is_valid(&cqe->flags))
+	if (!cqe)
 		return false;
 	if (cq->ext)
 		memcpy(out, cqe, sizeof(*out));
@@ -100,6 +118,36 @@ static bool take_cqe(struct siw_cq *cq, struct siw_cqe_ext *out)
 	siw_cqe_release(&cqe->flags);
 	cq->ring.pos++;
 	return true;
+}
+
+/**
+ * siw_cq_forget() - drop the completions of a queue pair that is gone
+ * @ibcq: where it completed to; NULL does nothing
+ * @qp_num: its number, which another queue pair may get at once
+ *
+ * An application that has destroyed a queue pair has freed what the wr_ids of
+ * its requests point to.
+ */
+void siw_cq_forget(struct ibv_cq *ibcq, uint32_t qp_num)
+{
+	struct siw_cq *cq;
+	struct siw_cqe *cqe;
+	uint32_t i, num;
+
+	if (!ibcq)
+		return;
+	cq = to_siw_cq(ibcq);
+	siw_lock(&cq->lock);
+	for (i = 0; i <= cq->ring.mask; i++) {
+		cqe = siw_ring_at(&cq->ring, cq->ring.pos + i);
+		if (!siw_cqe_is_valid(&cqe->flags))
+			break;
+		num = cq->ext ? ((struct siw_cqe_ext *)cqe)->qp_num :
+				(uint32_t)cqe->qp_id;
+		if (num == qp_num)
+			cqe->opcode = OP_FORGOTTEN;
+	}
+	siw_unlock(&cq->lock);
 }
 
 static void cqe_to_wc(struct ibv_wc *wc, const struct siw_cqe_ext *cqe)

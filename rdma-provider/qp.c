@@ -258,6 +258,9 @@ int siw_destroy_qp(struct ibv_qp *ibqp)
 	ret = ibv_cmd_destroy_qp(ibqp);
 	if (ret)
 		return ret;
+	siw_cq_forget(ibqp->send_cq, ibqp->qp_num);
+	if (ibqp->recv_cq != ibqp->send_cq)
+		siw_cq_forget(ibqp->recv_cq, ibqp->qp_num);
 	unmap_rings(qp);
 	siw_lock_destroy(&qp->sq.lock);
 	siw_lock_destroy(&qp->rq.lock);

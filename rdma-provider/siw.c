@@ -162,7 +162,7 @@ static uint32_t siw_imported_features(int cmd_fd)
 	struct siw_uresp_alloc_ctx resp = {};
 	struct {
 		struct ib_uverbs_ioctl_hdr hdr;
-		struct ib_uverbs_attr attr;
+		struct ib_uverbs_attr attr[1];
 	} cmd = {
 		.hdr = {
 			.length = sizeof(cmd),
@@ -171,7 +171,7 @@ static uint32_t siw_imported_features(int cmd_fd)
 			.num_attrs = 1,
 			.driver_id = RDMA_DRIVER_SIW,
 		},
-		.attr = {
+		.attr[0] = {
 			.attr_id = SIW_ATTR_QUERY_CONTEXT_RESP,
 			.len = sizeof(resp),
 			.flags = UVERBS_ATTR_F_MANDATORY,

@@ -235,6 +235,7 @@ int siw_modify_cq(struct ibv_cq *cq, struct ibv_modify_cq_attr *attr);
 int siw_destroy_cq(struct ibv_cq *cq);
 int siw_poll_cq(struct ibv_cq *cq, int num, struct ibv_wc *wc);
 int siw_req_notify_cq(struct ibv_cq *cq, int solicited_only);
+void siw_cq_forget(struct ibv_cq *cq, uint32_t qp_num);
 
 /* srq.c */
 struct ibv_srq *siw_create_srq(struct ibv_pd *pd,

@@ -548,7 +548,7 @@ static void test_poll(bool ext)
 	pos += 2;
 
 	/* Whatever a kernel or a bug writes there, no table is overrun */
-	for (op = 0; op < 256; op++) {
+	for (op = 0; op < 255; op++) {
 		put_cqe(cq, pos, op, op * 7, 0xff);
 		CHECK(siw_poll_cq(&cq->vcq.cq, 1, wc) == 1);
 		pos++;
@@ -559,6 +559,35 @@ static void test_poll(bool ext)
 	CHECK(siw_poll_cq(&cq->vcq.cq, NUM, wc) == 3);
 	for (op = 0; op < 3; op++)
 		CHECK(wc[op].status == IBV_WC_GENERAL_ERR);
+	free_cq_on(cq);
+}
+
+/* Completions of a destroyed queue pair are skipped, others are not */
+static void test_forget(bool ext)
+{
+	struct siw_cq *cq = new_cq_on(ext, NUM);
+	uint32_t pos = cq->ring.pos;
+	struct ibv_wc wc[NUM];
+	int i;
+
+	for (i = 0; i < NUM; i++) {
+		put_cqe(cq, pos + i, SIW_OP_SEND, SIW_WC_SUCCESS, 1);
+		if (i % 3)
+			continue;
+		if (ext)
+			((struct siw_cqe_ext *)siw_ring_at(&cq->ring,
+							   pos + i))->qp_num = 4;
+		else
+			((struct siw_cqe *)siw_ring_at(&cq->ring,
+						       pos + i))->qp_id = 4;
+	}
+	siw_cq_forget(&cq->vcq.cq, 17);
+	CHECK(siw_poll_cq(&cq->vcq.cq, NUM, wc) == 3);
+	for (i = 0; i < 3; i++)
+		CHECK(wc[i].wr_id == pos + 3 * i && wc[i].qp_num == 4);
+	CHECK(cq->ring.pos == pos + NUM);
+	CHECK(siw_poll_cq(&cq->vcq.cq, NUM, wc) == 0);
+	siw_cq_forget(NULL, 17);
 	free_cq_on(cq);
 }
 
@@ -719,7 +748,7 @@ static void test_threads(void)
 
 int main(void)
 {
-	printf("KTAP version 1\n1..16\n");
+	printf("KTAP version 1\n1..17\n");
 	RUN("ring full, version 1", test_ring_full(false));
 	RUN("ring full, extended", test_ring_full(true));
 	RUN("doorbell rule, version 1", test_doorbell_rule(false));
@@ -734,6 +763,7 @@ int main(void)
 	RUN("ibv_wr_*, extended", test_wr_api(true));
 	RUN("receives", (test_recv(false), test_recv(true)));
 	RUN("polling", (test_poll(false), test_poll(true)));
+	RUN("forgetting", (test_forget(false), test_forget(true)));
 	RUN("extended polling", (test_poll_ex(false), test_poll_ex(true)));
 	RUN("threads", test_threads());
 	return failed;
