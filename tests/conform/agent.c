@@ -367,11 +367,31 @@ static int post_advert(struct conn *c)
 	return ibv_post_send(c->id->qp, &wr, &bad);
 }
 
+/* Reads that PEER may answer in any way it likes. */
+static void post_reads(struct conn *c)
+{
+	for (unsigned int i = 0; i < c->cfg.reads; i++) {
+		struct ibv_sge sge = {
+			.addr = (uintptr_t)c->s->reg[RK].base + i * 1024,
+			.length = 512, .lkey = c->s->reg[RK].mr->lkey,
+		};
+		struct ibv_send_wr wr = {
+			.wr_id = 0xad00 + i, .sg_list = &sge, .num_sge = 1,
+			.opcode = IBV_WR_RDMA_READ,
+			.send_flags = IBV_SEND_SIGNALED,
+			.wr.rdma = { .remote_addr = 0x1000, .rkey = 0x5000 },
+		}, *bad;
+
+		ibv_post_send(c->id->qp, &wr, &bad);
+	}
+}
+
 static void maybe_advert(struct conn *c)
 {
 	if (c->cfg.advert && !c->advertised && c->id && c->id->qp) {
 		c->advertised = true;
 		post_advert(c);
+		post_reads(c);
 	}
 }
 

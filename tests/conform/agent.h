@@ -17,6 +17,7 @@
 #define SKEW		64u		/* regions don't begin on a page */
 #define SRC_LEN		(4u << 20)
 #define SINK_LEN	(256u << 10)
+#define READ_AREA	(64u << 10)	/* of the sink, for Reads at connect */
 #define MAX_SLOTS	2048u
 #define MAX_CONNS	2048u
 #define ADVERT_LEN	(5u * 16u)
@@ -42,7 +43,7 @@ struct cqe {
 
 /* What the next connections of a session are to be like. */
 struct config {
-	unsigned int ird, ord, recvs, rsize, delay, cq, keep, sq;
+	unsigned int ird, ord, recvs, rsize, delay, cq, keep, sq, reads;
 	bool advert, reject, early, nopoll;
 	uint8_t pd[512];
 	unsigned int pd_len;

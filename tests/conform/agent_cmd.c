@@ -80,6 +80,7 @@ static void set_config(struct session *s, const char *line)
 	g->cq = arg_num(line, "cq", 1024);
 	g->sq = arg_num(line, "sq", 64);
 	g->keep = arg_num(line, "keep", 1000);
+	g->reads = arg_num(line, "reads", 0);
 	g->advert = arg_num(line, "advert", 1);
 	g->reject = arg_num(line, "reject", 0);
 	g->early = arg_num(line, "early", 0);
@@ -361,6 +362,8 @@ static void cmd_post(struct session *s, const char *line)
 		sge.addr += step;
 		wr.wr.rdma.remote_addr += step;
 	}
+	/* errnos are positive in verbs, but not in every provider */
+	err = abs(err);
 	if (err == EINVAL && (is_atomic(op) || op == IBV_WR_SEND_WITH_IMM ||
 			      op == IBV_WR_RDMA_WRITE_WITH_IMM))
 		say(s, "UNSUPPORTED post: %s\n", strerror(err));
@@ -374,7 +377,7 @@ static void cmd_repost(struct session *s, const char *line)
 {
 	struct conn *c = arg_conn(s, line);
 	int err = c && c->id && c->id->qp ?
-		  post_recvs(c, arg_num(line, "count", 1)) : ENOTCONN;
+		  abs(post_recvs(c, arg_num(line, "count", 1))) : ENOTCONN;
 
 	if (err)
 		say_errno(s, "repost", err);
@@ -416,6 +419,10 @@ static void cmd_digest(struct session *s, const char *line)
 	for (unsigned int k = 0; k < N_REGIONS && s->reg[k].base; k++)
 		say(s, " %s=%016" PRIx64, region_name[k],
 		    digest(s->reg[k].base, s->reg[k].len));
+	if (s->reg[RK].base)
+		say(s, " KTAIL=%016" PRIx64,
+		    digest(s->reg[RK].base + READ_AREA,
+			   s->reg[RK].len - READ_AREA));
 	if (*broken)
 		say(s, " canary=%s%+ld\n", broken, at);
 	else

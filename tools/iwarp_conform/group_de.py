@@ -223,6 +223,7 @@ def fpdu_sizes(t):
         return
     t.switch('timestamps', 'off')
     big_write(t, size=1 << 18)
+    t.switch('timestamps', 'on')
     t.switch('mtu', '9000')
     big_write(t)
 
