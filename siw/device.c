@@ -57,7 +57,8 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->max_qp_rd_atom = SIW_MAX_IRD;
 	attr->max_qp_init_rd_atom = SIW_MAX_ORD;
 	attr->max_res_rd_atom = SIW_MAX_QP * SIW_MAX_IRD;
-	attr->atomic_cap = IB_ATOMIC_NONE;
+	/* done with the CPU's own atomic instructions */
+	attr->atomic_cap = IB_ATOMIC_GLOB;
 	attr->max_fast_reg_page_list_len = SIW_MAX_FMR_PAGES;
 	attr->max_pkeys = 1;
 	return 0;

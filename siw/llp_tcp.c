@@ -150,6 +150,17 @@ static void llp_set_options(struct socket *sock)
 	release_sock(sk);
 }
 
+/* An IPv6 socket may carry IPv4 too: both. */
+static void llp_set_tos(struct socket *sock, int family, u8 tos)
+{
+	int val = tos;
+
+	ip_sock_set_tos(sock->sk, tos);
+	if (family == AF_INET6)
+		sock->ops->setsockopt(sock, SOL_IPV6, IPV6_TCLASS,
+				      KERNEL_SOCKPTR(&val), sizeof(val));
+}
+
 static struct siw_llp *llp_alloc(struct socket *sock)
 {
 	struct siw_llp *llp = kzalloc(sizeof(*llp), GFP_KERNEL);
@@ -189,7 +200,7 @@ struct siw_llp *siw_llp_open(struct net *net, int family, u32 mtu, u8 tos,
 	llp_set_options(sock);
 	llp_set_maxseg(sock, family, mtu);
 	if (tos_set)
-		ip_sock_set_tos(sock->sk, tos);
+		llp_set_tos(sock, family, tos);
 	llp_install(llp, NULL);
 	return llp;
 }

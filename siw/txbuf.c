@@ -76,17 +76,6 @@ void *siw_txbuf_reserve(struct siw_txbuf *b, u32 len, gfp_t gfp)
 }
 
 /**
- * siw_txbuf_trim() - give back what an idle connection does not need
- * @b: ring, nothing reserved
- *
- * Context: the sender.
- */
-void siw_txbuf_trim(struct siw_txbuf *b)
-{
-	siw_txbuf_free(b);
-}
-
-/**
  * siw_txbuf_free() - give back all chunks
  * @b: ring; pages TCP still holds live until it drops them
  *

@@ -32,7 +32,6 @@ struct siw_txbuf {
 };
 
 void *siw_txbuf_reserve(struct siw_txbuf *b, u32 len, gfp_t gfp);
-void siw_txbuf_trim(struct siw_txbuf *b);
 void siw_txbuf_free(struct siw_txbuf *b);
 
 /**

@@ -6,9 +6,11 @@
 #define _SIW_UCONTEXT_H
 
 #include <rdma/ib_verbs.h>
+#include <siw_ext_abi.h>
 
 /* Extensions of the user ABI that work: SIW_FEAT_* of siw_ext_abi.h */
-#define SIW_FEATURES	0
+#define SIW_FEATURES	(SIW_FEAT_EXT_QP | SIW_FEAT_EXT_CQ | \
+			 SIW_FEAT_ATOMIC | SIW_FEAT_IOVA)
 
 struct siw_ucontext {
 	struct ib_ucontext base;
