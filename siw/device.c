@@ -257,8 +257,8 @@ static void siw_device_setup(struct siw_device *sdev,
 	sdev->part_id = atomic_inc_return(&last_part_id);
 	siw_opts_default(&sdev->opts);
 	INIT_LIST_HEAD(&sdev->node);
-	xa_init_flags(&sdev->qps, XA_FLAGS_ALLOC1);
-	xa_init_flags(&sdev->mems, XA_FLAGS_ALLOC1);
+	xa_init_flags(&sdev->qps, XA_FLAGS_LOCK_BH);
+	xa_init(&sdev->mems);
 	spin_lock_init(&sdev->ep_lock);
 	INIT_LIST_HEAD(&sdev->eps);
 	init_waitqueue_head(&sdev->ep_wait);
