@@ -70,31 +70,29 @@ grows()	# COMMAND... -- DEVICE:COUNTER:LEAST...
 # The resources of a connection under way, as the tool shows them.
 details()
 {
-	h1 "$(bin app)" serve 10.0.0.1 7301 > "$work/s" 2>&1 &
+	ip netns exec h1 "$(bin app)" serve 10.0.0.1 7301 > "$work/s" 2>&1 &
 	local s=$!
 	until_ok 10 grep -q listening "$work/s"
-	h2 "$(bin app)" stream 10.0.0.1 7301 > "$work/c" 2>&1 &
+	ip netns exec h2 "$(bin app)" stream 10.0.0.1 7301 > "$work/c" 2>&1 &
 	local c=$!
 	until_ok 10 grep -q running "$work/c"
 	run rdma resource show
-	run rdma -d resource show qp
-	run rdma -d resource show cq
-	run rdma -d resource show mr
+	run rdma -dd resource show qp
+	run rdma -dd resource show cq
+	run rdma -dd resource show mr
 	run rdma resource show pd
 	run rdma resource show cm_id
 	rdma resource show qp | grep 'link siw1/1' | grep -q 'state RTS' ||
 		fail "no QP of siw1 in RTS"
 	rdma resource show qp | grep 'link siw2/1' | grep -q 'comm app' ||
 		fail "no owner of siw2's QP"
-	rdma -d resource show qp | grep -q '10.0.0.1' ||
+	rdma -dd resource show qp | grep -q '10.0.0.1' ||
 		fail "QP details do not name the peer"
 	rdma resource show cm_id | grep -q 'dst-addr 10.0.0.1:7301' ||
 		fail "no cm_id to 10.0.0.1:7301"
 	[ -n "$(rdma resource show cq)" ]
 	[ -n "$(rdma resource show mr)" ]
 	[ -n "$(rdma resource show pd)" ]
-	pkill -9 -P "$s" || true
-	pkill -9 -P "$c" || true
 	kill -9 "$s" "$c" 2>/dev/null || true
 	wait "$s" "$c" 2>/dev/null || true
 }

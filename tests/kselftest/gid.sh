@@ -61,7 +61,11 @@ begin
 topology
 t "GID 0 is set and stays" gid0_constant
 t "GID 0 stays over down, up and MTU" gid0_over_mac_change
+# An interface that goes down forgets its IPv6 addresses.
 ip -n h1 addr add fd00::1/64 dev eth1 nodad 2>/dev/null || true
+ip -n h2 neigh flush all
+until_ok 10 neighbour 10.0.0.1
+until_ok 10 neighbour fd00::1
 churn_start
 t "GID 0 stays while addresses change" gid0_constant
 BIND_MS=5000 prog "churn " "$(bin cm_test)" gid_bind_loop
