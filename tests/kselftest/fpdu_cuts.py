@@ -4,9 +4,10 @@
 
 Follow the MPA streams of a pcap file. Where TCP cuts the stream, that is at
 the start of each packet and within a super-segment after every MSS octets, an
-FPDU should start (RFC 5044, section 5). Prints the share of packets all of
-whose cuts do, for the busiest stream, and fails below LEAST_PERCENT or if
-there is no super-segment.
+FPDU should start (RFC 5044, section 5). Prints for the busiest stream the
+share of super-segments and of all packets whose every cut does. Fails if that
+of the super-segments is below LEAST_PERCENT, or if there are none. A single
+segment may be the rest of one that a full window split.
 """
 
 import struct
@@ -130,22 +131,23 @@ def main():
     if starts is None:
         sys.exit("the busiest stream is no MPA stream")
     mss = min(s.mss, back.mss) - (12 if s.stamps and back.stamps else 0)
-    good = supers = 0
+    good = supers = good_supers = 0
     worst = []
     for off, n in s.segs:
         cuts = range(off, off + n, mss)
         bad = [c - off for c in cuts if c not in starts]
         good += not bad
         supers += n > mss
+        good_supers += n > mss and not bad
         if bad:
             worst.append((off, n, bad[:3]))
     total = len(s.segs)
-    share = 100 * good / total
+    share = 100 * good_supers / max(supers, 1)
     largest = max(n for _, n in s.segs)
     print(f"effective MSS {mss}, {total} packets, {supers} super-segments, "
           f"largest {largest}")
-    print(f"{len(starts)} FPDUs, {share:.1f} % of the packets are cut at "
-          f"FPDU boundaries")
+    print(f"{len(starts)} FPDUs, {share:.1f} % of the super-segments and "
+          f"{100 * good / total:.1f} % of all packets are cut at FPDUs")
     for off, n, bad in worst[:5]:
         print(f"  packet at {off}, {n} octets: no FPDU starts at {bad}")
     if largest < 16384:
