@@ -5,6 +5,7 @@ Written from RFC 5040, 5041, 5044, 6581 and 7306.  The encoders let the caller s
 field to any value, because most of the test cases are about wrong values.
 """
 
+import functools
 import struct
 from dataclasses import dataclass, field
 
@@ -42,16 +43,14 @@ def _byte_table():
 
 
 _T8 = _byte_table()
-_WIDE = []
 
 
+@functools.lru_cache(maxsize=None)
 def _wide_tables():
     """Two tables of 65536 entries: four octets a step, for data of some length."""
-    if not _WIDE:
-        low = [_T8[_T8[n & 255] & 255 ^ (n >> 8)] ^ _T8[n & 255] >> 8 for n in range(65536)]
-        step = [_T8[n & 255] ^ n >> 8 for n in low]
-        _WIDE.extend(([_T8[n & 255] ^ n >> 8 for n in step], low))
-    return _WIDE
+    low = [_T8[_T8[n & 255] & 255 ^ (n >> 8)] ^ _T8[n & 255] >> 8 for n in range(65536)]
+    step = [_T8[n & 255] ^ n >> 8 for n in low]
+    return [_T8[n & 255] ^ n >> 8 for n in step], low
 
 
 def crc32c(data, crc=0):
