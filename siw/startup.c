@@ -198,9 +198,16 @@ static int try_open(struct siw_ep *ep, struct net *net,
 	return rv;
 }
 
+static bool port_taken(int rv)
+{
+	return rv == -EADDRINUSE || rv == -EADDRNOTAVAIL;
+}
+
 /*
  * rdma_cm picked the local port from a port space of its own: TCP may use it
- * for something else. Only a mapped port is the one the peer must see.
+ * for something else. Then any port will do, unless it is a mapped one, which
+ * the peer must see. If TCP has none left, the port is shared: only the
+ * connection as a whole must be unique.
  */
 static int ep_open(struct siw_ep *ep, struct net *net)
 {
@@ -213,10 +220,12 @@ static int ep_open(struct siw_ep *ep, struct net *net)
 	    (local.ss_family != AF_INET && local.ss_family != AF_INET6))
 		return -EAFNOSUPPORT;
 	rv = try_open(ep, net, &local, mapped);
-	if ((rv == -EADDRINUSE || rv == -EADDRNOTAVAIL) && !mapped) {
-		clear_port(&local);
-		rv = try_open(ep, net, &local, false);
-	}
+	if (!port_taken(rv) || mapped)
+		return rv;
+	clear_port(&local);
+	rv = try_open(ep, net, &local, false);
+	if (port_taken(rv))
+		rv = try_open(ep, net, &cm_id->m_local_addr, true);
 	return rv;
 }
 
