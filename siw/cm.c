@@ -333,8 +333,8 @@ static bool eps_gone(struct siw_device *sdev)
 	return !(atomic_read(&sdev->num_eps) & (SIW_EP_GATE - 1));
 }
 
-/* Closes the gate, ends all endpoints and waits for them. */
-static void eps_end(struct siw_device *sdev)
+/* Closes the gate and has all endpoints end. */
+static void eps_abort(struct siw_device *sdev)
 {
 	struct siw_ep *ep;
 
@@ -345,6 +345,11 @@ static void eps_end(struct siw_device *sdev)
 		siw_ep_kick(ep);
 	}
 	spin_unlock_bh(&sdev->ep_lock);
+}
+
+static void eps_end(struct siw_device *sdev)
+{
+	eps_abort(sdev);
 	wait_event(sdev->ep_wait, eps_gone(sdev));
 	/* the last one has left ep_unregister() */
 	spin_lock_bh(&sdev->ep_lock);
@@ -365,6 +370,21 @@ void siw_cm_device_down(struct siw_device *sdev)
 {
 	siw_listen_device_off(sdev);
 	eps_end(sdev);
+}
+
+/**
+ * siw_cm_device_leaving() - reset connections while there is still a way out
+ * @sdev: device whose netdev is about to be removed, siw_cm_device_down()
+ *	follows
+ *
+ * Peers would else find out by their own time limits.
+ *
+ * Context: process, RTNL may be held, so that the wait has a limit.
+ */
+void siw_cm_device_leaving(struct siw_device *sdev)
+{
+	eps_abort(sdev);
+	wait_event_timeout(sdev->ep_wait, eps_gone(sdev), HZ / 4);
 }
 
 /**

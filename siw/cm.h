@@ -56,6 +56,12 @@ void siw_ep_put(struct siw_ep *ep);
 void siw_cm_device_down(struct siw_device *sdev);
 void siw_cm_device_moved(struct siw_device *sdev);
 
+/*
+ * Resets connections when the netdev is about to be removed and can still
+ * send. Process context, RTNL may be held.
+ */
+void siw_cm_device_leaving(struct siw_device *sdev);
+
 int siw_cm_init(void);
 void siw_cm_exit(void);
 

@@ -263,6 +263,14 @@ static void siw_netdev_gone(struct siw_device *sdev)
 	ib_device_put(&sdev->base);
 }
 
+/* Down for ever: peers are told while the netdev can still send. */
+static void siw_netdev_closing(struct siw_device *sdev)
+{
+	if (sdev->netdev->dismantle)
+		siw_cm_device_leaving(sdev);
+	ib_device_put(&sdev->base);
+}
+
 static int siw_netdev_event(struct notifier_block *nb, unsigned long event,
 			    void *ptr)
 {
@@ -271,6 +279,7 @@ static int siw_netdev_event(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case NETDEV_UP:
+	case NETDEV_GOING_DOWN:
 	case NETDEV_DOWN:
 	case NETDEV_CHANGE:
 	case NETDEV_CHANGEADDR:
@@ -286,6 +295,8 @@ static int siw_netdev_event(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 	if (event == NETDEV_UNREGISTER)
 		siw_netdev_gone(sdev);
+	else if (event == NETDEV_GOING_DOWN)
+		siw_netdev_closing(sdev);
 	else
 		siw_link_kick(sdev);
 	return NOTIFY_DONE;
