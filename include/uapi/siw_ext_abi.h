@@ -94,10 +94,11 @@ enum siw_ext_opcode {
 };
 
 /*
- * Extended SQE: a head of 32 bytes (the first 24 as in version 1), then SGEs, inline data or the operands of
- * an atomic or a bind. siw_uresp_create_qp_ext.sqe_stride is the distance of
- * two elements: a multiple of 64, so that a small request is one cache line
- * and never shares one. Hand-over by the flags word is as in version 1.
+ * Extended SQE: a head of 32 bytes (the first 24 as in version 1), then SGEs,
+ * inline data or the operands of an atomic or a bind. The distance of two
+ * elements is siw_uresp_create_qp_ext.sqe_stride, a multiple of 64, so that a
+ * small request is one cache line and never shares one. Hand-over by the
+ * flags word is as in version 1.
  *
  * flags       bits of enum siw_wqe_flags
  * num_sge     SGEs used; 0 with SIW_WQE_INLINE, atomics (one implied), bind
