@@ -250,6 +250,8 @@ parent()
 		dev=${dev##*/}
 		break
 	done
+	# The wire behind it may lead nowhere: send nothing.
+	run sysctl -q -w "net.ipv6.conf.$dev.disable_ipv6=1"
 	run ip link set "$dev" up
 	run rdma link add siw7 type siw netdev "$dev"
 	ls "/sys/class/infiniband/siw7/device/net" ||

@@ -81,6 +81,8 @@ begin
 unpack
 grep -v '^#' "$here/pyverbs_known.txt" | cut -d' ' -f1 > "$work/known" || true
 dev=$(netdev)
+# The wire behind it may lead nowhere: send nothing.
+sysctl -q -w "net.ipv6.conf.$dev.disable_ipv6=1"
 ip addr add 10.7.0.1/24 dev "$dev"
 ip link set "$dev" up
 ip link set lo up

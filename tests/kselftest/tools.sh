@@ -115,7 +115,7 @@ tool_iperf3()
 	[ -n "$preload" ] || skip "no librspreload"
 	server env LD_PRELOAD="$preload" iperf3 -s -1 -B "$A" -p "$port"
 	wait_listen h1 "$port"
-	client env LD_PRELOAD="$preload" iperf3 -c "$A" -p "$port" -n 8M
+	client env LD_PRELOAD="$preload" iperf3 -c "$A" -p "$port" -n 4M
 	server_ends
 }
 
@@ -169,7 +169,7 @@ next()
 	t "$label $1" "${@:2}"
 }
 
-round()	# MTU FAMILY FULL
+round()	# MTU FAMILY FULL|SHORT
 {
 	mtu "$1"
 	label="mtu $1 $2"
@@ -183,22 +183,22 @@ round()	# MTU FAMILY FULL
 	fi
 	next "rping" tool_rping
 	next "ib_send_lat" perftest ib_send_lat -s 64 -n 50
+	next "ib_write_bw" perftest ib_write_bw -s 65536 -n 50
+	next "ib_read_bw" perftest ib_read_bw -s 65536 -n 50
+	next "rstream" tool_rstream_all
+	[ "$3" = full ] || return 0
 	next "ib_write_lat" perftest ib_write_lat -s 64 -n 50
 	next "ib_read_lat" perftest ib_read_lat -s 64 -n 50
-	next "ib_send_bw" perftest ib_send_bw -s 65536 -n 100
-	next "ib_write_bw" perftest ib_write_bw -s 65536 -n 100
-	next "ib_read_bw" perftest ib_read_bw -s 65536 -n 100
-	next "ucmatose" tool_ucmatose
-	next "rstream" tool_rstream_all
-	next "iperf3 over rsockets" tool_iperf3
-	next "fio rdma" tool_fio write
-	[ "$3" = full ] || return 0
-	next "ib_send_bw -b" perftest ib_send_bw -s 65536 -n 100 -b
-	next "ib_write_bw -q 4" perftest ib_write_bw -s 8192 -n 100 -q 4
+	next "ib_send_bw" perftest ib_send_bw -s 65536 -n 50
+	next "ib_send_bw -b" perftest ib_send_bw -s 65536 -n 50 -b
+	next "ib_write_bw -q 4" perftest ib_write_bw -s 8192 -n 50 -q 4
 	next "ib_send_lat -e" perftest ib_send_lat -s 64 -n 50 -e
+	next "ucmatose" tool_ucmatose
 	next "rdma_server" tool_rdma_server
 	next "rcopy" tool_rcopy
+	next "iperf3 over rsockets" tool_iperf3
 	next "qperf rc" tool_qperf_rc
+	next "fio rdma write" tool_fio write
 	next "fio rdma send" tool_fio send
 	next "fio rdma read" tool_fio read
 }
@@ -206,7 +206,7 @@ round()	# MTU FAMILY FULL
 begin
 topology
 round 1500 ipv4 full
+round 9000 ipv6 full
 round 9000 ipv4 short
 round 1500 ipv6 short
-round 9000 ipv6 full
 finish
