@@ -245,6 +245,17 @@ static const struct how *passive_how;
 static struct ibv_pd *domains[2];
 static int passive_error;
 
+static int post_recv(struct end *e, uint32_t off, uint32_t len, int num_sge)
+{
+	struct ibv_sge sge = { (uintptr_t)e->buf + off, len, e->mr->lkey };
+	struct ibv_recv_wr wr = { .wr_id = off, .sg_list = &sge,
+				  .num_sge = num_sge };
+	struct ibv_recv_wr *bad;
+
+	return e->srq ? ibv_post_srq_recv(e->srq, &wr, &bad) :
+			ibv_post_recv(e->qp, &wr, &bad);
+}
+
 static void *accept_one(void *arg)
 {
 	struct rdma_conn_param param = {
@@ -256,6 +267,9 @@ static void *accept_one(void *arg)
 	if (rdma_get_request(listener, &passive.id))
 		return NULL;
 	if (make_end(&passive, passive_how, false, domains[0]))
+		return NULL;
+	/* What was posted early arrives as soon as the peer may send */
+	if (passive_how->early_post && post_recv(&passive, 0, 4096, 1))
 		return NULL;
 	if (rdma_accept(passive.id, &param))
 		return NULL;
@@ -388,17 +402,6 @@ static bool poll_ex(struct end *e, struct ibv_wc *wc)
 	wc->wc_flags = ibv_wc_read_wc_flags(e->cq_ex);
 	ibv_end_poll(e->cq_ex);
 	return true;
-}
-
-static int post_recv(struct end *e, uint32_t off, uint32_t len, int num_sge)
-{
-	struct ibv_sge sge = { (uintptr_t)e->buf + off, len, e->mr->lkey };
-	struct ibv_recv_wr wr = { .wr_id = off, .sg_list = &sge,
-				  .num_sge = num_sge };
-	struct ibv_recv_wr *bad;
-
-	return e->srq ? ibv_post_srq_recv(e->srq, &wr, &bad) :
-			ibv_post_recv(e->qp, &wr, &bad);
 }
 
 /* One message each way of @len bytes, contents compared */
@@ -577,15 +580,22 @@ static void case_srq(void)
 {
 	static const struct how how = { .srq = true };
 	struct ibv_srq_attr attr = { .srq_limit = 5 };
+	struct ibv_wc wc;
+	int i;
 
 	NEED(!connect_ends(&how));
+	/* Below the limit it would fire at once and be disarmed */
+	for (i = 0; i < 10; i++)
+		NEED(!post_recv(&passive, 4096, 8192, 1));
 	CHECK(!ibv_modify_srq(passive.srq, &attr, IBV_SRQ_LIMIT));
 	memset(&attr, 0, sizeof(attr));
 	CHECK(!ibv_query_srq(passive.srq, &attr));
 	CHECK(attr.max_wr >= WRS && attr.srq_limit == 5);
 	attr.srq_limit = 0;
 	CHECK(!ibv_modify_srq(passive.srq, &attr, IBV_SRQ_LIMIT));
-	ping(500, 0);
+	for (i = 0; i < 20; i++)
+		ping(500, 0);
+	CHECK(!ibv_poll_cq(passive.cq, 1, &wc));
 	CHECK(ibv_post_recv(passive.qp, &(struct ibv_recv_wr){},
 			    &(struct ibv_recv_wr *){ NULL }) == EINVAL);
 }
@@ -650,11 +660,13 @@ static void case_early_post(void)
 	NEED(!connect_ends(&how));
 	printf("# post before connect: %d\n", early_result);
 	if (early_result) {
+		struct ibv_send_wr wr, *bad;
+		struct ibv_sge sge;
+
 		CHECK(early_result == ENOTCONN);
-		ping(100, 0);
-		return;
+		wr = send_wr(&active, &sge, 0, 16);
+		NEED(!ibv_post_send(active.qp, &wr, &bad));
 	}
-	NEED(!post_recv(&passive, 0, 4096, 1));
 	NEED(poll_one(&active, &wc) && wc.status == IBV_WC_SUCCESS);
 	NEED(poll_one(&passive, &wc) && wc.byte_len == 16);
 	ping(100, 0);
@@ -1081,17 +1093,15 @@ static void case_timestamps(void)
 static void case_resize_cq(void)
 {
 	static const struct how how;
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_ERR };
 	struct ibv_wc wc;
 	int i, ret;
 
 	NEED(!connect_ends(&how));
 	for (i = 0; i < 3; i++)
 		NEED(!post_recv(&active, 10 + i, 16, 1));
+	NEED(!ibv_modify_qp(active.qp, &attr, IBV_QP_STATE));
 	/* Three completions wait in the ring while it is replaced */
-	rdma_disconnect(active.id);
-	for (i = 0; i < 3; i++)
-		NEED(!post_recv(&passive, 10 + i, 16, 1));
-	sleep(1);
 	ret = ibv_resize_cq(active.cq, 1000);
 	if (ret) {
 		case_failed |= !unsupported(ret, "resize");
