@@ -6,6 +6,7 @@
  * address.
  */
 #include <linux/err.h>
+#include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -249,10 +250,31 @@ void siw_listen_leave(struct siw_ep *ep)
 
 /* ------------------------------------------------------------ accepting -- */
 
+static bool addr_is_any(const struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET)
+		return !((struct sockaddr_in *)addr)->sin_addr.s_addr;
+	return ipv6_addr_any(&((struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
 /*
- * The device that owns the local address; of a loopback address nobody may
- * be the owner: then any will do.
+ * Whether a device may stand in for the owner of the local address. A cm_id
+ * that listens on one address is on the device that rdma_cm has chosen for it;
+ * nobody may own a loopback address; and to rdma_cm a device serves the VLANs
+ * on top of its netdev too.
  */
+static bool may_serve(const struct siw_listener *ln,
+		      const struct siw_listen_id *lid,
+		      const struct sockaddr_storage *local,
+		      const struct net_device *owner)
+{
+	if (!addr_is_any(&ln->addr) || addr_is_loopback(local))
+		return true;
+	return owner && is_vlan_dev(owner) &&
+	       vlan_dev_real_dev(owner) == lid->sdev->netdev;
+}
+
+/* The device that owns the local address, or one that may stand in for it. */
 static struct siw_listen_id *pick_id(struct siw_listener *ln,
 				     const struct sockaddr_storage *local)
 {
@@ -267,7 +289,7 @@ static struct siw_listen_id *pick_id(struct siw_listener *ln,
 			found = lid;
 			break;
 		}
-		if (!found && addr_is_loopback(local))
+		if (!found && may_serve(ln, lid, local, owner))
 			found = lid;
 	}
 	rcu_read_unlock();

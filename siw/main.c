@@ -23,7 +23,8 @@ static int __init siw_init(void)
 {
 	int err;
 
-	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND, 0);
+	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
+				 0);
 	if (!siw_wq)
 		return -ENOMEM;
 	err = siw_cm_init();

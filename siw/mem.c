@@ -97,7 +97,9 @@ struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag)
 		atomic_inc(&mem->users);
 		/* pairs with siw_mem_revoke(): it sees us or we see it */
 		smp_mb__after_atomic();
-		if (READ_ONCE(mem->valid) && READ_ONCE(mem->stag) == stag) {
+		/* pairs with siw_mr_fast_reg() */
+		if (smp_load_acquire(&mem->valid) &&
+		    READ_ONCE(mem->stag) == stag) {
 			rcu_read_unlock();
 			return mem;
 		}

@@ -346,6 +346,10 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 
 err_insert:
 	xa_erase_bh(&sdev->qps, qp->qpn);
+	siw_qp_exit_conn(qp);
+	siw_qp_put(qp);
+	wait_for_completion(&qp->released);
+	goto err_rings;
 err_conn:
 	siw_qp_exit_conn(qp);
 err_rings:

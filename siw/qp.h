@@ -33,6 +33,7 @@ enum siw_qp_flag {
 	SIW_QPF_DYING,		/* down_work queued or done for this connection */
 	SIW_QPF_HURRY,		/* a graceful end must not wait */
 	SIW_QPF_FLUSHED,	/* in error: what is posted is flushed at once */
+	SIW_QPF_GONE,		/* being destroyed: cannot be connected any more */
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
 };
 

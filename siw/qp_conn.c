@@ -3,8 +3,8 @@
  * Connection of a QP: from the end of MPA startup to the end of the stream.
  *
  * Whoever finds that a connection must end calls siw_qp_down(), in any
- * context: it stops the receiver, notes the first cause, and queues down_work,
- * which does the rest in process context, in this order:
+ * context: it notes the first cause and queues down_work, which does the rest in
+ * process context, in this order:
  *
  *	let the sender finish (graceful end), or stop it where it is
  *	become the sender, send a Terminate if one is due
@@ -100,6 +100,8 @@ static int conn_prepare(struct siw_qp *qp, const struct siw_conn *conn)
 	int rv;
 
 	lockdep_assert_held(&qp->mutex);
+	if (test_bit(SIW_QPF_GONE, &qp->flags))
+		return -EINVAL;
 	if (test_bit(SIW_QPF_ATTACHED, &qp->flags))
 		return -EISCONN;
 	switch (qp->state) {
@@ -468,6 +470,10 @@ int siw_qp_init_conn(struct siw_qp *qp)
  */
 void siw_qp_exit_conn(struct siw_qp *qp)
 {
+	/* an attach is through and ends below, or comes too late */
+	mutex_lock(&qp->mutex);
+	set_bit(SIW_QPF_GONE, &qp->flags);
+	mutex_unlock(&qp->mutex);
 	siw_qp_down(qp, SIW_DOWN_ABORT, IW_OK);
 	flush_work(&qp->down_work);
 	cancel_delayed_work_sync(&qp->scan_work);

@@ -83,19 +83,15 @@ static void sq_flush(struct siw_qp *qp)
 		.status = SIW_WC_WR_FLUSH_ERR,
 		.vendor_err = siw_qp_vendor_err(qp),
 	};
-	struct siw_wqe *wqe = &qp->tx.wqe;
 	unsigned long irq;
 	bool fire = false;
 	u32 n;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
-	for (n = 0; n <= qp->sq_size; n++) {
-		/* taken by the sender and never started */
-		if (!qp->tx.loaded && !siw_sq_load(qp, wqe))
+	/* as above */
+	for (n = 0; n < qp->sq_size; n++) {
+		if (!siw_sq_drop(qp, &wc.id, &wc.opcode))
 			break;
-		qp->tx.loaded = false;
-		wc.id = wqe->id;
-		wc.opcode = siw_sq_opcode(wqe);
 		fire |= siw_cq_push(qp->scq, &qp->base, &wc);
 	}
 	spin_unlock_irqrestore(&qp->sq_lock, irq);

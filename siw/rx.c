@@ -9,6 +9,7 @@
  * small amounts, in a worker for a bulk stream, so that the sender's CPU, which
  * often runs the callback, does not copy for both ends.
  */
+#include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/skbuff.h>
@@ -392,13 +393,15 @@ void siw_rx_kick(struct siw_qp *qp)
  */
 void siw_rx_finish(struct siw_qp *qp)
 {
-	int rv;
+	int rv, tries = 50;
 
 	do {
 		if (qp->rx.want_size)
 			rx_buf_grow_slow(qp);
 		rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
-	} while (rv > 0);
+		if (rv == -ENOMEM)
+			usleep_range(1000, 2000);
+	} while (rv > 0 || (rv == -ENOMEM && --tries));
 }
 
 /**

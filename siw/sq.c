@@ -121,7 +121,7 @@ static int sq_copy(struct siw_qp *qp, struct siw_wqe *wqe, const void *slot)
 
 /**
  * siw_sq_load() - take the next work request
- * @qp: queue pair; the caller is the sender, or flushes under sq_lock
+ * @qp: queue pair; the caller is the sender
  * @wqe: private copy
  *
  * Context: any.
@@ -153,6 +153,11 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
 	return rv ? rv : 1;
 }
 
+static u8 sq_known(u8 opcode)
+{
+	return opcode < 32 && BIT(opcode) & OPS_KERNEL ? opcode : SIW_OP_SEND;
+}
+
 /**
  * siw_sq_opcode() - opcode to show in a completion
  * @wqe: request from siw_sq_load(), good or not
@@ -161,9 +166,33 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
  */
 u8 siw_sq_opcode(const struct siw_wqe *wqe)
 {
-	if (wqe->opcode < 32 && BIT(wqe->opcode) & OPS_KERNEL)
-		return wqe->opcode;
-	return SIW_OP_SEND;
+	return sq_known(wqe->opcode);
+}
+
+/**
+ * siw_sq_drop() - take the next work request only to flush it
+ * @qp: queue pair in error, sq_lock held
+ * @id: set to its wr_id
+ * @opcode: set to its opcode, as siw_sq_opcode() shows it
+ *
+ * Touches nothing of the sender's: a process may bring a QP from error to a
+ * new connection while it rings the doorbell.
+ *
+ * Context: any. Return: false if none is posted.
+ */
+bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
+{
+	struct sq_head *slot = siw_sq_slot(qp, qp->sq_get);
+
+	/* pairs with the poster's release store */
+	if (!(smp_load_acquire(&slot->flags) & SIW_WQE_VALID))
+		return false;
+	*id = READ_ONCE(slot->id);
+	*opcode = sq_known(READ_ONCE(slot->opcode));
+	/* free for reuse */
+	smp_store_mb(slot->flags, 0);
+	qp->sq_get++;
+	return true;
 }
 
 /**

@@ -83,7 +83,7 @@ static int tx_fill(struct siw_qp *qp, gfp_t gfp)
 
 /* Nothing more is sent but what down_work sends. */
 static void tx_fault(struct siw_qp *qp, enum siw_down_cause cause,
-			 enum iw_err err)
+		     enum iw_err err)
 {
 	set_bit(SIW_QPF_TX_STOP, &qp->flags);
 	siw_qp_down(qp, cause, err);
@@ -127,6 +127,7 @@ static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 {
 	struct siw_tx *tx = &qp->tx;
+	bool burst;
 	int i, rv, sent;
 
 	for (i = 0; i < TX_SHARE; i++) {
@@ -135,7 +136,8 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
 			return TX_IDLE;
 		rv = tx_fill(qp, bh ? GFP_ATOMIC : GFP_NOIO);
-		sent = tx->out_len ? tx_flush(qp, bh, rv > 0) : 0;
+		burst = tx->out_len;
+		sent = burst ? tx_flush(qp, bh, rv > 0) : 0;
 		siw_flight_sent(qp, tx->taken);
 		if (sent)
 			return tx_failed(qp, sent);
@@ -143,7 +145,8 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 			return tx_failed(qp, rv);
 		if (rv == 0 && tx->starved)
 			return tx_starved(qp, bh);
-		if (rv == 0)
+		/* a full burst, or completions, may have been what was missing */
+		if (rv == 0 && !burst)
 			return TX_IDLE;
 	}
 	return TX_YIELD;
@@ -152,6 +155,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 static void tx_loop(struct siw_qp *qp, bool bh)
 {
 	enum tx_verdict verdict;
+	int rounds = 0;
 
 	set_bit(SIW_QPF_TX_AGAIN, &qp->flags);
 	/* who has TX_BUSY sees AGAIN, or has left it to us */
@@ -169,7 +173,8 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 			wake_up_var(&qp->flags);
 			return;
 		}
-		if (verdict == TX_YIELD) {
+		/* who keeps us busy must not keep this context busy for ever */
+		if (verdict == TX_YIELD || ++rounds == TX_SHARE) {
 			siw_tx_kick_slow(qp);
 			return;
 		}
@@ -332,10 +337,10 @@ int siw_tx_start(struct siw_qp *qp)
 }
 
 /**
- * siw_tx_abandon() - the message in progress will not be completed
+ * siw_tx_abandon() - the request in progress will not be completed
  * @qp: queue pair; the caller has called siw_tx_own()
  *
- * Its work request is flushed behind those that were sent before it.
+ * It is flushed behind those that were sent before it.
  *
  * Context: process.
  */
@@ -348,8 +353,9 @@ void siw_tx_abandon(struct siw_qp *qp)
 		.status = SIW_WC_WR_FLUSH_ERR,
 	};
 
-	if ((msg->active || msg->imm) && !msg->remote)
+	if (((msg->active || msg->imm) && !msg->remote) || qp->tx.loaded)
 		siw_flight_add(qp, &fl);
+	qp->tx.loaded = false;
 }
 
 /**

@@ -144,6 +144,7 @@ void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
 int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe);
 bool siw_sq_posted(struct siw_qp *qp);
 u8 siw_sq_opcode(const struct siw_wqe *wqe);
+bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode);
 
 /* tx_msg.c: from work requests to FPDUs */
 int siw_tx_build(struct siw_qp *qp, gfp_t gfp);
