@@ -87,7 +87,9 @@ t()	# NAME COMMAND...
 
 	began=$(date +%s%N)
 	rm -f "$work/reason"
-	! declare -F before > /dev/null || before > /dev/null 2>&1
+	if declare -F before > /dev/null; then
+		before > /dev/null 2>&1 || true
+	fi
 	(
 		set -eu
 		trap reap EXIT
@@ -323,6 +325,8 @@ complaints()
 		-e 'loading out-of-tree module taints' \
 		-e 'module verification failed' \
 		-e 'iwpm_register_pid: Unable to send a nlmsg' \
+		-e 'hrtimer: interrupt took' \
+		-e 'virtio_net .*(NETDEV WATCHDOG|TX timeout)' \
 		-e 'speed is unknown, defaulting to to' \
 		-e "$mark" || true
 	dmesg | sed -n "/$mark/,\$p" | grep -E \
@@ -417,6 +421,7 @@ finish()
 {
 	finished=1
 	reap
+	unset -f before
 	leak_oracle
 	echo "1..$kt_n"
 	echo "# Totals: pass:$kt_pass fail:$kt_fail skip:$kt_skip"

@@ -317,9 +317,17 @@ static void srq_errors(const void *arg)
 	struct ibv_srq_attr at = { 0 };
 	struct ibv_context *ctx;
 	struct ibv_pd *pd = open_pd(&ctx);
+	struct ibv_recv_wr wr = { 0 }, *bad;
 	struct ibv_device_attr a;
 	struct ibv_srq *srq;
+	struct ibv_sge sge;
+	struct buf b;
+	int i;
 
+	buf_new(&b, pd, 64, 0, RW_ACCESS);
+	sge = buf_sge(&b, 0, 64);
+	wr.sg_list = &sge;
+	wr.num_sge = 1;
 	CHECK_OK(ibv_query_device(ctx, &a));
 	ia.attr.max_wr = a.max_srq_wr + 1;
 	srq = ibv_create_srq(pd, &ia);
@@ -337,6 +345,9 @@ static void srq_errors(const void *arg)
 	CHECK_EQ(ibv_dealloc_pd(pd), EBUSY);
 	at.srq_limit = 17;
 	CHECK(ibv_modify_srq(srq, &at, IBV_SRQ_LIMIT));
+	/* With fewer receives than the limit the event comes at once. */
+	for (i = 0; i < 8; i++)
+		CHECK_OK(ibv_post_srq_recv(srq, &wr, &bad));
 	at.srq_limit = 4;
 	CHECK_OK(ibv_modify_srq(srq, &at, IBV_SRQ_LIMIT));
 	if (!stock_provider()) {
@@ -346,6 +357,7 @@ static void srq_errors(const void *arg)
 		CHECK_EQ(at.srq_limit, 4);
 	}
 	CHECK_OK(ibv_destroy_srq(srq));
+	buf_free(&b);
 	CHECK_OK(ibv_dealloc_pd(pd));
 }
 
@@ -356,20 +368,17 @@ static void srq_full(const void *arg)
 	struct ibv_recv_wr wr = { 0 }, *bad;
 	struct ibv_context *ctx;
 	struct ibv_pd *pd = open_pd(&ctx);
-	struct ibv_sge sge[3];
+	struct ibv_sge sge[7];
+	struct ibv_srq *srq;
 	struct buf b;
-	int n = 0, r;
+	int i, n = 0, r;
 
-	ia.attr.max_wr = 16;
-	ia.srq_context = &b;
 	wr.num_sge = 1;
 	wr.sg_list = sge;
 	buf_new(&b, pd, 64, 0, RW_ACCESS);
-	sge[0] = buf_sge(&b, 0, 64);
-	sge[1] = sge[0];
-	sge[2] = sge[0];
-	struct ibv_srq *srq = ibv_create_srq(pd, &ia);
-
+	for (i = 0; i < 7; i++)
+		sge[i] = buf_sge(&b, 0, 64);
+	srq = ibv_create_srq(pd, &ia);
 	CHECK(srq);
 	do {
 		bad = NULL;
@@ -433,8 +442,8 @@ static void qp_create_errors(const void *arg)
 			ia.cap.max_recv_sge = a.max_sge + 1;
 		if (i == 4)
 			ia.cap.max_inline_data = 1 << 20;
-		qp = ibv_create_qp(pd, &ia);
 		note("limit %d", i);
+		qp = ibv_create_qp(pd, &ia);
 		check_refused("QP beyond a limit", !qp, EINVAL, ENOMEM);
 	}
 	ia = qp_attr(cq);
