@@ -27,6 +27,9 @@ static int siw_query_device_ex(struct ibv_context *context,
 				       &resp_size);
 	if (ret)
 		return ret;
+	/* the kernel states what version 1 rings have room for */
+	if (siw_has(context, SIW_FEAT_EXT_QP))
+		attr->orig_attr.max_sge = SIW_EXT_MAX_SEND_SGE;
 	fw = resp.base.fw_ver;
 	snprintf(attr->orig_attr.fw_ver, sizeof(attr->orig_attr.fw_ver),
 		 "%u.%u.%u", (unsigned int)(fw >> 32) & 0xffff,
