@@ -481,8 +481,9 @@ int siw_query_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 
 	memset(attr, 0, sizeof(*attr));
 	mutex_lock(&qp->mutex);
-	attr->qp_state = qp->state;
-	attr->cur_qp_state = qp->state;
+	/* an RNIC's IDLE, which rdma_cm leaves by itself, is shown as INIT */
+	attr->qp_state = qp->state == IB_QPS_RESET ? IB_QPS_INIT : qp->state;
+	attr->cur_qp_state = attr->qp_state;
 	attr->qp_access_flags = qp->access;
 	attr->max_rd_atomic = qp->conn.ord;
 	attr->max_dest_rd_atomic = qp->conn.ird;
