@@ -171,8 +171,10 @@ static int make_qp(struct end *e, const struct how *how, bool active)
 		.pd = e->pd,
 	};
 
-	if (how->max_sge)
-		attr.cap.max_send_sge = attr.cap.max_recv_sge = how->max_sge;
+	if (how->max_sge) {
+		attr.cap.max_send_sge = how->max_sge;
+		attr.cap.max_recv_sge = how->max_sge;
+	}
 	if (how->max_inline)
 		attr.cap.max_inline_data = how->max_inline;
 	if (how->no_recv && active) {
@@ -1170,13 +1172,18 @@ static void case_iova(void)
 
 static void run(const char *name, void (*fn)(void))
 {
+	const char *mark = "";
+
 	case_failed = false;
 	skip_reason[0] = 0;
 	fn();
 	disconnect_ends();
 	failures += case_failed;
-	printf("%sok %d %s%s%s\n", case_failed ? "not " : "", ++test_no, name,
-	       skip_reason[0] ? " # SKIP " : "", skip_reason);
+	if (skip_reason[0])
+		mark = " # SKIP ";
+	test_no++;
+	printf("%s %d %s%s%s\n", case_failed ? "not ok" : "ok", test_no, name,
+	       mark, skip_reason);
 	fflush(stdout);
 }
 

@@ -503,7 +503,8 @@ static bool run_batch(int ctl, uint64_t seed, unsigned int first,
 	field(before, "port=", port, sizeof(port));
 	if (!*port)
 		return false;
-	strcpy(port_text, port + strlen("port="));
+	snprintf(port_text, sizeof(port_text), "%s",
+		 port + strlen("port="));
 	if (!ask(ctl, before, sizeof(before), "DIGEST\n"))
 		return false;
 	for (unsigned int i = 0; i < THREADS; i++) {
