@@ -1172,7 +1172,7 @@ static void case_iova(void)
 
 static void run(const char *name, void (*fn)(void))
 {
-	const char *mark = "";
+	const char *verdict = "ok", *mark = "";
 
 	case_failed = false;
 	skip_reason[0] = 0;
@@ -1181,9 +1181,9 @@ static void run(const char *name, void (*fn)(void))
 	failures += case_failed;
 	if (skip_reason[0])
 		mark = " # SKIP ";
-	test_no++;
-	printf("%s %d %s%s%s\n", case_failed ? "not ok" : "ok", test_no, name,
-	       mark, skip_reason);
+	if (case_failed)
+		verdict = "not ok";
+	printf("%s %d %s%s%s\n", verdict, ++test_no, name, mark, skip_reason);
 	fflush(stdout);
 }
 
