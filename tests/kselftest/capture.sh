@@ -47,34 +47,36 @@ dissect()	# FILE ARGS...
 	}
 }
 
-frames()	# FILTER
+# One look at the frames serves two cases: opcodes and faults by frame.
+look()
 {
-	dissect "$pcap" -Y "$1" -T fields -e frame.number | wc -l
+	dissect "$pcap" -Y iwarp_mpa -T fields -e frame.number \
+		-e iwarp_rdma.opcode -e _ws.malformed \
+		-e iwarp_mpa.bad_length > "$work/frames"
 }
 
 all_kinds()
 {
 	local n op
 
-	n=$(frames iwarp_mpa.fpdu)
+	look
+	n=$(awk -F '\t' '$2 != ""' "$work/frames" | wc -l)
 	echo "$n frames with FPDUs"
 	[ "$n" -gt 100 ] || fail "hardly any FPDU in the capture"
-	dissect "$pcap" -Y iwarp_rdma -T fields -e iwarp_rdma.opcode |
-		tr ',' '\n' | sort | uniq -c
-	dissect "$pcap" -Y iwarp_rdma -T fields -e iwarp_rdma.opcode |
-		tr ',' '\n' | sort -u > "$work/opcodes"
+	cut -f2 "$work/frames" | tr ',' '\n' | grep . | sort | uniq -c |
+		tee "$work/opcodes"
 	# Write, Read Request, Read Response, Send, Send Invalidate, Send SE,
 	# Terminate.
 	for op in 0x00 0x01 0x02 0x03 0x04 0x05 0x07; do
-		grep -qx -e "$op" -e "$((op))" "$work/opcodes" ||
+		grep -qw -e "$op" "$work/opcodes" ||
 			fail "no message of opcode $op"
 	done
 }
 
 no_malformed()
 {
-	dissect "$pcap" -Y '_ws.malformed || iwarp_mpa.bad_length' \
-		> "$work/bad" || true
+	[ -s "$work/frames" ]
+	awk -F '\t' '$3 != "" || $4 != ""' "$work/frames" > "$work/bad"
 	head -n 20 "$work/bad"
 	[ ! -s "$work/bad" ] || fail "malformed frames"
 }
