@@ -64,9 +64,10 @@ style: $(DEPS)
 check: $(DEPS)
 	@tests/check
 
-## check-guest   only the suites that run in a guest
+## check-guest   the suites that run in a guest, with both providers on each kernel
 check-guest: $(DEPS)
-	@tests/check --guest-only
+	@SIW_PROVIDERS="stock $(CURDIR)/build/provider/libsiw" \
+		tests/check --guest-only
 
 ## check-install try "make install" and "make uninstall" in a guest
 check-install: $(DEPS)
