@@ -73,7 +73,8 @@ disk()
 	local d
 
 	for d in /sys/block/nvme*; do
-		[ -e "$d" ] || continue
+		# a path of a multipath disk has no device node
+		[ -e "/dev/${d##*/}" ] || continue
 		if grep -q "$nqn" "$d/device/subsysnqn" 2>/dev/null ||
 		   grep -q "$nqn" "$d"/device/nvme*/subsysnqn 2>/dev/null; then
 			echo "/dev/${d##*/}"
