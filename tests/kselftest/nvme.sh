@@ -74,7 +74,7 @@ disk()
 
 	for d in /sys/block/nvme*; do
 		# a path of a multipath disk has no device node
-		[ -e "/dev/${d##*/}" ] || continue
+		[ -b "/dev/${d##*/}" ] || continue
 		if grep -q "$nqn" "$d/device/subsysnqn" 2>/dev/null ||
 		   grep -q "$nqn" "$d"/device/nvme*/subsysnqn 2>/dev/null; then
 			echo "/dev/${d##*/}"
