@@ -80,12 +80,14 @@ tool_rdma_server()
 	server_ends
 }
 
-tool_rstream()	# SIZE COUNT
+tool_rstream()	# SIZE COUNT [OPTIONS]
 {
+	local how=(-S "$1" -C "$2" -I 1 -T v "${@:3}")
+
 	have rstream
-	server rstream -b "$A" -f "$F" -p "$port" -S "$1" -C "$2" -I 1 -T v
+	server rstream -b "$A" -f "$F" -p "$port" "${how[@]}"
 	wait_listen h1 "$port"
-	client rstream -s "$A" -f "$F" -p "$port" -S "$1" -C "$2" -I 1 -T v
+	client rstream -s "$A" -f "$F" -p "$port" "${how[@]}"
 	server_ends
 }
 
@@ -202,6 +204,8 @@ main()
 more()
 {
 	next "rstream, all sizes" tool_rstream_all
+	next "rstream, poll" tool_rstream 65536 8 -T a
+	next "rstream, nonblocking" tool_rstream 65536 8 -T n
 	next "ib_send_bw -b" perftest ib_send_bw -s 65536 -n 50 -b
 	next "ib_write_bw -q 4" perftest ib_write_bw -s 8192 -n 50 -q 4
 	next "ib_send_lat -e" perftest ib_send_lat -s 64 -n 50 -e
