@@ -69,7 +69,7 @@ check-guest: $(DEPS)
 	@SIW_PROVIDERS="stock $(CURDIR)/build/provider/libsiw" \
 		tests/check --guest-only
 
-## check-install try "make install" and "make uninstall" in a guest
+## check-install try "make install" and "make uninstall" in a copy of /
 check-install: $(DEPS)
 	@tests/vm/check-install
 
