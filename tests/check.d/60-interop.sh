@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # check: each-kernel
 # check: guest
-# check: time-limit 1500
+# check: time-limit 2700
 #
 # Our module for the newest kernel against the mainline siw of each.
 
