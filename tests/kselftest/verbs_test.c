@@ -581,19 +581,23 @@ static void qp_many(const void *arg)
 	CHECK_OK(ibv_dealloc_pd(pd));
 }
 
-/* A QP that only sends needs no receive queue. */
-static void qp_no_rq(const void *arg)
+/* A QP that only sends needs no receive queue, and the reverse. */
+static void qp_one_way(const void *arg)
 {
+	bool no_rq = arg;
 	struct ibv_context *ctx;
 	struct ibv_pd *pd = open_pd(&ctx);
 	struct ibv_cq *cq = ibv_create_cq(ctx, 64, NULL, NULL, 0);
 	struct ibv_qp_init_attr ia = qp_attr(cq);
 	struct ibv_qp *qp;
 
-	if (stock_provider())
-		skip_case("libsiw cannot map an empty receive queue");
-	ia.cap.max_recv_wr = 0;
-	ia.cap.max_recv_sge = 0;
+	if (no_rq) {
+		ia.cap.max_recv_wr = 0;
+		ia.cap.max_recv_sge = 0;
+	} else {
+		ia.cap.max_send_wr = 0;
+		ia.cap.max_send_sge = 0;
+	}
 	qp = ibv_create_qp(pd, &ia);
 	CHECK(qp);
 	CHECK_OK(ibv_destroy_qp(qp));
@@ -655,7 +659,8 @@ static const struct test_case cases[] = {
 	{ "qp_states", qp_states },
 	{ "qp_states_rts", qp_states_rts },
 	{ "qp_many", qp_many },
-	{ "qp_no_rq", qp_no_rq },
+	{ "qp_no_rq", qp_one_way, "rq" },
+	{ "qp_no_sq", qp_one_way },
 	{ "qp_depths", qp_depths },
 	{ "abandon", abandon },
 };
