@@ -161,6 +161,9 @@ static void qp_size_rings(struct siw_qp *qp, struct ib_qp_cap *cap)
 	qp->rq_size = cap->max_recv_wr ?
 		      roundup_pow_of_two(cap->max_recv_wr) : 0;
 	if (qp->layout == SIW_QP_V1) {
+		/* libsiw maps a ring in any case, and none cannot be mapped */
+		if (!qp->srq)
+			qp->rq_size = max_t(u32, qp->rq_size, 1);
 		/* the rings have room for as many, whatever was asked for */
 		cap->max_send_sge = SIW_MAX_SGE;
 		cap->max_recv_sge = SIW_MAX_SGE;
@@ -286,11 +289,11 @@ static int qp_set_up(struct siw_qp *qp, struct ib_qp_init_attr *attr,
 	if (rv)
 		return rv;
 	qp->cap = attr->cap;
-	qp_size_rings(qp, &qp->cap);
 	qp->sig_all = attr->sq_sig_type == IB_SIGNAL_ALL_WR;
 	qp->scq = to_siw_cq(attr->send_cq);
 	qp->rcq = to_siw_cq(attr->recv_cq);
 	qp->srq = attr->srq ? to_siw_srq(attr->srq) : NULL;
+	qp_size_rings(qp, &qp->cap);
 	rv = qp_alloc_rings(qp);
 	if (rv)
 		return rv;
