@@ -39,7 +39,7 @@ perftest()
 			 "${@:2}" "$PERF_ADDR" 2>&1); then
 			break
 		fi
-		printf '%s\n' "$out" >> "$PERF_LOG"
+		echo "client, status $?: $out" >> "$PERF_LOG"
 		# A client that came too early was refused, and may come again.
 		if [[ $out != *"nexpected CM event"* ]] || [ "$tries" = 3 ]; then
 			kill $server 2>/dev/null || true
