@@ -23,7 +23,7 @@ PERF_ADDR=10.0.0.2
 # the client; everything else goes to PERF_LOG.
 perftest()
 {
-	local out server tries
+	local out server tries status
 
 	PERF_PORT=$((PERF_PORT + 1))
 	on $PERF_SERVER "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
@@ -35,11 +35,11 @@ perftest()
 		return 1
 	fi
 	for tries in 1 2 3; do
-		if out=$(on $PERF_CLIENT timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT \
-			 "${@:2}" "$PERF_ADDR" 2>&1); then
-			break
-		fi
-		echo "client, status $?: $out" >> "$PERF_LOG"
+		status=0
+		out=$(on $PERF_CLIENT timeout "$PERF_TIME" "$1" -R -F \
+		      -p $PERF_PORT "${@:2}" "$PERF_ADDR" 2>&1) || status=$?
+		[ $status -ne 0 ] || break
+		echo "client, status $status: $out" >> "$PERF_LOG"
 		# A client that came too early was refused, and may come again.
 		if [[ $out != *"nexpected CM event"* ]] || [ "$tries" = 3 ]; then
 			kill $server 2>/dev/null || true
