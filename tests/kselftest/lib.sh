@@ -328,6 +328,8 @@ complaints()
 		-e 'hrtimer: interrupt took' \
 		-e 'virtio_net .*(NETDEV WATCHDOG|TX timeout)' \
 		-e 'speed is unknown, defaulting to to' \
+		-e 'nvme[0-9].*(no available path|failing I/O|I/O error)' \
+		-e 'I/O error.* dev nvme' \
 		-e "$mark" || true
 	dmesg | sed -n "/$mark/,\$p" | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
