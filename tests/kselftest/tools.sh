@@ -6,7 +6,10 @@
 
 . "$(dirname "$0")/lib.sh"
 
-preload=$(find /usr/lib* -name librspreload.so 2>/dev/null | head -n 1)
+preload=
+for f in /usr/lib/*/rsocket/librspreload.so /usr/lib64/rsocket/librspreload.so; do
+	[ ! -e "$f" ] || preload=$f
+done
 srv_pid=
 port=7100
 
