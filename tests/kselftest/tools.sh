@@ -106,6 +106,8 @@ tool_rstream_all()
 tool_rcopy()
 {
 	have rcopy
+	[ "$SIW_PROVIDER" != stock ] || [ -n "${KSFT_OPEN:-}" ] ||
+		skip "stalls with libsiw, an open bug"
 	head -c 300000 /dev/urandom > "$work/file"
 	server rcopy -p "$port"
 	wait_listen h1 "$port"
@@ -114,10 +116,13 @@ tool_rcopy()
 	cmp "$work/file" "$work/copy"
 }
 
+# Its data get through, its end does not come: open, see
+# Documentation/testing.rst. KSFT_OPEN=1 runs it all the same.
 tool_iperf3()
 {
 	have iperf3
 	[ -n "$preload" ] || skip "no librspreload"
+	[ -n "${KSFT_OPEN:-}" ] || skip "does not end, an open bug"
 	server env LD_PRELOAD="$preload" iperf3 -s -1 -B "$A" -p "$port"
 	wait_listen h1 "$port"
 	client env LD_PRELOAD="$preload" iperf3 -c "$A" -p "$port" -n 4M
