@@ -70,8 +70,8 @@ def control(kver, module, out, more):
         skip = ['--skip', ','.join(done)] if done else []
         boot(kver, module, name, ['--lenient', '--jobs', '1', *skip, *more])
         if not os.path.exists(progress):
-            print('the guest did not start', file=sys.stderr)
-            break
+            # an older, complete result is worth more than a part of a new one
+            sys.exit('the guest did not start, nothing written')
         left = harvest(progress, done)
         print('%d cases done, open: %s' % (len(done), ' '.join(left) or 'none'), flush=True)
         if not left:
