@@ -86,12 +86,10 @@ void siw_llp_local_addr(struct siw_llp *llp, struct sockaddr_storage *addr);
 void siw_llp_remote_addr(struct siw_llp *llp, struct sockaddr_storage *addr);
 u32 siw_llp_emss(struct siw_llp *llp);
 u32 siw_llp_readable(struct siw_llp *llp);
-u32 siw_llp_unacked(struct siw_llp *llp);
 
 /* data path */
 void siw_llp_lock(struct siw_llp *llp);
 void siw_llp_unlock(struct siw_llp *llp);
-bool siw_llp_want_space(struct siw_llp *llp);
 int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
 		 int nfrags, bool eor, bool more);
 int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,

@@ -559,35 +559,6 @@ u32 siw_llp_readable(struct siw_llp *llp)
 	return READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
 }
 
-/**
- * siw_llp_unacked() - octets sent that the peer has not acknowledged
- * @llp: socket
- *
- * Context: any; exact only while the socket is locked.
- * Return: octets.
- */
-u32 siw_llp_unacked(struct siw_llp *llp)
-{
-	struct tcp_sock *tp = tcp_sk(llp->sock->sk);
-
-	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_una);
-}
-
-/**
- * siw_llp_want_space() - ask for write_space at the next acknowledgment
- * @llp: socket
- *
- * Context: any but a callback of the socket.
- * Return: false if nothing is unacknowledged: none will come.
- */
-bool siw_llp_want_space(struct siw_llp *llp)
-{
-	set_bit(SOCK_NOSPACE, &llp->sock->flags);
-	/* an acknowledgment that came before is seen now */
-	smp_mb__after_atomic();
-	return siw_llp_unacked(llp);
-}
-
 static int llp_send_flags(bool eor, bool more)
 {
 	return MSG_DONTWAIT | MSG_NOSIGNAL | (eor ? MSG_EOR : 0) |

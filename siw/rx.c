@@ -253,7 +253,7 @@ static int rx_collect(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	do {
 		target = rx_target(qp);
 		if (!rx_buf_grow(rx, target))
-			return -ENOMEM;
+			return taken ? taken : -ENOMEM;
 		n = min(target - rx->have, left - taken);
 		siw_cursor_copy(c, rx->buf + rx->have, n);
 		rx->have += n;

@@ -109,16 +109,11 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 	}
 }
 
-/*
- * No page for the next FPDU. If TCP still holds some, its write_space tells
- * of acknowledged ones; otherwise memory is short.
- */
+/* No page for the next FPDU: a worker tries again. */
 static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 {
 	qp->tx.starved = false;
 	siw_stat_inc(qp->sdev, SIW_STAT_TX_STALLS);
-	if (siw_llp_want_space(qp->llp))
-		return TX_IDLE;
 	if (!bh)
 		usleep_range(1000, 2000);
 	return TX_YIELD;

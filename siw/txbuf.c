@@ -26,17 +26,27 @@ static void *chunk_add(struct siw_txbuf *b, u32 len, gfp_t gfp)
 {
 	u32 order = b->num ? SIW_TXBUF_ORDER : get_order(len);
 	struct page *page;
+	u16 next;
 
-	if (b->num == SIW_TXBUF_CHUNKS)
-		return NULL;
 	do {
 		page = alloc_pages(gfp | __GFP_COMP | __GFP_NOWARN |
 				   __GFP_NORETRY, order);
 	} while (!page && order && order-- > get_order(len));
 	if (!page)
 		return NULL;
-	b->chunk[b->num] = page;
-	return chunk_use(b, b->num++);
+	if (b->num < SIW_TXBUF_CHUNKS) {
+		b->chunk[b->num] = page;
+		return chunk_use(b, b->num++);
+	}
+	/*
+	 * A receiver on the same machine may hold pages long after it has
+	 * acknowledged them: leave the oldest ones to whoever has them. The
+	 * socket's send buffer limits what is in flight, not this ring.
+	 */
+	next = (b->cur + 1) % SIW_TXBUF_CHUNKS;
+	put_page(b->chunk[next]);
+	b->chunk[next] = page;
+	return chunk_use(b, next);
 }
 
 /**
@@ -49,8 +59,7 @@ static void *chunk_add(struct siw_txbuf *b, u32 len, gfp_t gfp)
  *
  * Context: the sender.
  * Return: contiguous memory in siw_txbuf_page(), to be kept by
- * siw_txbuf_commit(); NULL if all chunks wait for acknowledgment or memory is
- * short.
+ * siw_txbuf_commit(); NULL if memory is short.
  */
 void *siw_txbuf_reserve(struct siw_txbuf *b, u32 len, gfp_t gfp)
 {
