@@ -965,8 +965,12 @@ struct side {
 	struct buf src;
 	struct buf dst;
 	struct buf in;
+	struct side *other;
 	int total;
+	int got;	/* read by the other side's thread */
 };
+
+#define SIDE_RECVS	16
 
 static void side_init(struct side *s, struct ep *e, struct ep *peer)
 {
@@ -975,15 +979,24 @@ static void side_init(struct side *s, struct ep *e, struct ep *peer)
 	s->e = e;
 	s->peer = peer;
 	s->total = 150;
+	s->got = 0;
 	buf_new(&s->src, e->pd, 40000, 3, RW_ACCESS);
 	buf_new(&s->dst, peer->pd, 40000, 1, RW_ACCESS);
-	buf_new(&s->in, e->pd, 16 * 40000, 5, RW_ACCESS);
+	buf_new(&s->in, e->pd, SIDE_RECVS * 40000, 5, RW_ACCESS);
 	buf_fill(&s->src, 5);
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < SIDE_RECVS; i++) {
 		struct ibv_sge g = buf_sge(&s->in, i * 40000, 40000);
 
 		post_recv(e, i, &g, 1);
 	}
+}
+
+/* iWARP has no flow control for Sends: never more than there are receives. */
+static bool side_may_send(const struct side *s, int posted)
+{
+	int got = __atomic_load_n(&s->other->got, __ATOMIC_ACQUIRE);
+
+	return posted % 3 || posted / 3 - got < SIDE_RECVS;
 }
 
 /* Each way: Writes, Reads and Sends of all sizes, several under way. */
@@ -993,14 +1006,15 @@ static void *side_run(void *arg)
 	struct ibv_sge ls, g;
 	struct op o = op_of(0, 0, &ls, 1);
 	struct ibv_wc wc;
-	int posted = 0, done = 0, got = 0, sends = (s->total + 2) / 3;
+	int posted = 0, done = 0, sends = (s->total + 2) / 3;
 	uint64_t end = now_ms() + 20000;
 	uint32_t len;
 
-	while (done < s->total || got < sends) {
+	while (done < s->total || s->got < sends) {
 		if (now_ms() > end)
-			FAIL("stuck at %d done, %d received", done, got);
-		while (posted < s->total && posted - done < 8) {
+			FAIL("stuck at %d done, %d received", done, s->got);
+		while (posted < s->total && posted - done < 8 &&
+		       side_may_send(s, posted)) {
 			static const enum ibv_wr_opcode mix[] = {
 				IBV_WR_SEND, IBV_WR_RDMA_WRITE,
 				IBV_WR_RDMA_READ };
@@ -1023,11 +1037,11 @@ static void *side_run(void *arg)
 		}
 		if (ibv_poll_cq(s->e->rcq, 1, &wc) == 1) {
 			CHECK_EQ(wc.status, IBV_WC_SUCCESS);
-			CHECK_EQ(wc.byte_len, got * 3 * 263 % 40000 + 1);
+			CHECK_EQ(wc.byte_len, s->got * 3 * 263 % 40000 + 1);
 			buf_check(&s->in, wc.wr_id * 40000, wc.byte_len, 5, 0);
 			g = buf_sge(&s->in, wc.wr_id * 40000, 40000);
 			post_recv(s->e, wc.wr_id, &g, 1);
-			got++;
+			__atomic_add_fetch(&s->got, 1, __ATOMIC_RELEASE);
 		}
 	}
 	return NULL;
@@ -1042,6 +1056,8 @@ static void both_ways(const void *arg)
 	rig_connect(&r);
 	side_init(&a, &r.c, &r.s);
 	side_init(&b, &r.s, &r.c);
+	a.other = &b;
+	b.other = &a;
 	/* A receive must be there before either end sends the first time. */
 	CHECK_OK(pthread_create(&t, NULL, side_run, &a));
 	side_run(&b);
