@@ -55,7 +55,8 @@ static void *chunk_add(struct siw_txbuf *b, u32 len, gfp_t gfp)
  * @len: octets, at most SIW_TXBUF_CHUNK
  * @gfp: for a chunk more
  *
- * Does not allocate once the ring holds what a connection has in flight.
+ * Allocates until the ring holds what a connection has in flight; beyond its
+ * limit, a new chunk takes the place of the oldest.
  *
  * Context: the sender.
  * Return: contiguous memory in siw_txbuf_page(), to be kept by
