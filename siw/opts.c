@@ -10,11 +10,15 @@
 #include "device.h"
 #include "opts.h"
 
+/* A connection that hangs longer than this is better ended. */
+#define SIW_RNR_WAIT_MAX	60000
+
 static struct siw_dev_opts siw_opts_new = {
 	.crc = SIW_CRC_ON,
 	.rtr = SIW_RTR_WRITE,
 	.p2p = true,
 	.mpa_rev = 2,
+	.rnr_wait = 1000,
 };
 
 static const char * const siw_crc_words[] = {
@@ -99,6 +103,25 @@ static int siw_mpa_rev_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->mpa_rev));
 }
 
+static int siw_rnr_wait_set(struct siw_dev_opts *opts, const char *val)
+{
+	u16 ms;
+	int err;
+
+	err = kstrtou16(val, 10, &ms);
+	if (err)
+		return err;
+	if (ms > SIW_RNR_WAIT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(opts->rnr_wait, ms);
+	return 0;
+}
+
+static int siw_rnr_wait_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->rnr_wait));
+}
+
 /*
  * One setting: a module parameter for new devices and an attribute of each
  * device. Both come as NUL-terminated text, perhaps with a newline.
@@ -167,12 +190,18 @@ module_param_cb(mpa_rev, &siw_param_ops_mpa_rev, &siw_opts_new, 0644);
 MODULE_PARM_DESC(mpa_rev, "highest MPA revision to speak: 1 or 2 (default)");
 static DEVICE_ATTR_RW(mpa_rev);
 
+SIW_OPT(rnr_wait)
+module_param_cb(rnr_wait, &siw_param_ops_rnr_wait, &siw_opts_new, 0644);
+MODULE_PARM_DESC(rnr_wait, "ms to wait for a receive to be posted (default: 1000, 0: error at once)");
+static DEVICE_ATTR_RW(rnr_wait);
+
 static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_crc.attr,
 	&dev_attr_markers.attr,
 	&dev_attr_p2p.attr,
 	&dev_attr_rtr.attr,
 	&dev_attr_mpa_rev.attr,
+	&dev_attr_rnr_wait.attr,
 	NULL
 };
 
@@ -194,4 +223,5 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->markers = READ_ONCE(siw_opts_new.markers);
 	opts->p2p = READ_ONCE(siw_opts_new.p2p);
 	opts->mpa_rev = READ_ONCE(siw_opts_new.mpa_rev);
+	opts->rnr_wait = READ_ONCE(siw_opts_new.rnr_wait);
 }

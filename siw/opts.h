@@ -30,6 +30,8 @@ enum siw_rtr_pref {
  * @markers: ask the peer for MPA markers
  * @p2p: offer the peer-to-peer model (MPA v2) as initiator
  * @mpa_rev: highest MPA revision spoken, 1 or 2
+ * @rnr_wait: how long a stream waits for a receive to be posted, in
+ *	milliseconds, 0: not at all
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
@@ -41,6 +43,7 @@ struct siw_dev_opts {
 	bool markers;
 	bool p2p;
 	u8 mpa_rev;
+	u16 rnr_wait;
 };
 
 extern const struct attribute_group siw_opts_group;

@@ -470,9 +470,10 @@ int siw_qp_init_conn(struct siw_qp *qp)
  */
 void siw_qp_exit_conn(struct siw_qp *qp)
 {
+	/* whoever has the mutex for long makes haste */
+	set_bit(SIW_QPF_GONE, &qp->flags);
 	/* an attach is through and ends below, or comes too late */
 	mutex_lock(&qp->mutex);
-	set_bit(SIW_QPF_GONE, &qp->flags);
 	mutex_unlock(&qp->mutex);
 	siw_qp_down(qp, SIW_DOWN_ABORT, IW_OK);
 	flush_work(&qp->down_work);

@@ -27,6 +27,8 @@
 /* Octets a callback, and a turn of the worker, may take. */
 #define RX_SHARE		(256 * 1024)
 #define RX_BUF_MIN		256
+/* Between two looks for a receive that was not posted yet, in jiffies. */
+#define RX_PAUSE		1
 /* What the headers of any message need (ULPDU_Length included). */
 #define RX_HDR			(MPA_LEN_SIZE + RDMAP_HDRS_MAX)
 
@@ -91,6 +93,7 @@ static void rx_fault(struct siw_qp *qp, enum iw_err err, const void *ulpdu,
 		     u32 avail, u16 ulpdu_len)
 {
 	set_bit(SIW_QPF_RX_STOP, &qp->flags);
+	qp->rx.paused = false;
 	rx_count_fault(qp, err);
 	if (err == IW_ERR_TERMINATED) {
 		siw_qp_down(qp, SIW_DOWN_TERM, err);
@@ -111,10 +114,31 @@ static void rx_first_fpdu(struct siw_qp *qp)
 }
 
 /*
- * One FPDU without markers, whole, at @c. False: the stream is over.
+ * No receive is posted. The sender cannot know: many programs count on the
+ * retries InfiniBand has for this, so let the stream wait, within bounds; TCP
+ * holds the peer back meanwhile. True: come again later.
+ */
+static bool rx_wait_for_receive(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	u32 ms = READ_ONCE(qp->sdev->opts.rnr_wait);
+
+	if (!ms || (!qp->rq && !qp->srq))
+		return false;
+	if (rx->paused)
+		return time_before(jiffies, rx->patience);
+	rx->paused = true;
+	rx->patience = jiffies + msecs_to_jiffies(ms);
+	siw_stat_inc(qp->sdev, SIW_STAT_RNR_WAITS);
+	return true;
+}
+
+/*
+ * One FPDU without markers, whole, at @c. 0; -EAGAIN: not yet, nothing was
+ * done; -EPIPE: the stream is over.
  * @checked: its CRC was checked
  */
-static bool rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
+static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		    u32 size, bool checked)
 {
 	struct siw_cursor payload = *c;
@@ -126,7 +150,7 @@ static bool rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 
 	if (qp->conn.crc && !checked && !rx_crc_ok(c, size)) {
 		rx_fault(qp, IW_ERR_CRC, NULL, 0, 0);
-		return false;
+		return -EPIPE;
 	}
 	n = min_t(u32, MPA_LEN_SIZE + ulpdu_len, RX_HDR);
 	if (c->avail >= n) {
@@ -147,15 +171,18 @@ static bool rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		err = siw_rx_segment(qp, &seg, hdr, &payload);
 	}
 	if (unlikely(err)) {
+		if (err == IW_ERR_NO_BUFFER && rx_wait_for_receive(qp))
+			return -EAGAIN;
 		rx_fault(qp, err, hdr, n, ulpdu_len);
-		return false;
+		return -EPIPE;
 	}
+	qp->rx.paused = false;
 	rdmap_rx_commit(&qp->rx.proto, &seg);
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
 				  BIT(SIW_QPF_FIRST_FPDU))))
 		rx_first_fpdu(qp);
 	siw_stat_inc(qp->sdev, SIW_STAT_RX_FPDUS);
-	return true;
+	return 0;
 }
 
 /* ------------------------------------------- FPDUs that must be collected --- */
@@ -200,11 +227,24 @@ static void rx_buf_grow_slow(struct siw_qp *qp)
 	kvfree(buf);
 }
 
-static bool rx_collected(struct siw_qp *qp)
+/* The FPDU in the buffer, without markers. As rx_fpdu(). */
+static int rx_held(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	struct siw_cursor c;
+	int rv;
+
+	siw_cursor_buf(&c, rx->buf, rx->held);
+	rv = rx_fpdu(qp, &c, rx->held_ulpdu, rx->held, qp->conn.rx_markers);
+	if (rv != -EAGAIN)
+		rx->held = 0;
+	return rv;
+}
+
+static int rx_collected(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 	bool markers = qp->conn.rx_markers;
-	struct siw_cursor c;
 	struct mpa_view v;
 	enum iw_err err;
 
@@ -213,15 +253,16 @@ static bool rx_collected(struct siw_qp *qp)
 		err = mpa_unmark(rx->buf, rx->buf, rx->pos, &v, qp->conn.crc);
 		if (err) {
 			rx_fault(qp, err, NULL, 0, 0);
-			return false;
+			return -EPIPE;
 		}
 	}
 	rx->pos += v.wire;
 	rx->have = 0;
 	rx->need = 0;
-	siw_cursor_buf(&c, rx->buf, v.size);
+	rx->held = v.size;
+	rx->held_ulpdu = v.ulpdu_len;
 	siw_stat_inc(qp->sdev, SIW_STAT_RX_SPLIT_FPDUS);
-	return rx_fpdu(qp, &c, v.ulpdu_len, v.size, markers);
+	return rx_held(qp);
 }
 
 /* How many octets the buffer must hold before the next step. */
@@ -261,15 +302,16 @@ static int rx_collect(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 		if (rx->have < target)
 			return taken;
 	} while (!rx->need);
-	return rx_collected(qp) ? taken : -EPIPE;
+	return rx_collected(qp) == -EPIPE ? -EPIPE : taken;
 }
 
-/* One FPDU at @c, if it is whole. Octets taken; 0: it is cut; -EPIPE. */
+/* One FPDU at @c, if it is whole. Octets taken; 0: it is cut; as rx_fpdu(). */
 static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 {
 	u8 first[MPA_LEN_SIZE];
 	struct mpa_view v;
 	const u8 *p = c->p;
+	int rv;
 
 	if (left < MPA_LEN_SIZE)
 		return 0;
@@ -282,10 +324,27 @@ static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	mpa_peek(p, 0, false, &v);
 	if (v.size > left)
 		return 0;
-	if (!rx_fpdu(qp, c, v.ulpdu_len, v.size, false))
-		return -EPIPE;
+	rv = rx_fpdu(qp, c, v.ulpdu_len, v.size, false);
+	if (rv)
+		return rv;
 	siw_cursor_skip(c, v.size);
 	return v.size;
+}
+
+/* One step. Octets taken, -ENOMEM, or as rx_fpdu(). */
+static int rx_step(struct siw_qp *qp, struct siw_cursor *c, u32 left)
+{
+	struct siw_rx *rx = &qp->rx;
+	int n = 0;
+
+	if (unlikely(rx->held)) {
+		n = rx_held(qp);
+		if (n)
+			return n;
+	}
+	if (!rx->have && !qp->conn.rx_markers)
+		n = rx_in_place(qp, c, left);
+	return n ? n : rx_collect(qp, c, left);
 }
 
 /**
@@ -296,32 +355,29 @@ static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
  * @len: octets
  *
  * Context: softirq or process, the socket is locked.
- * Return: octets taken; -ENOMEM: come again in process context.
+ * Return: octets taken, fewer than @len if a receive must be waited for;
+ * -ENOMEM: come again in process context.
  */
 int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 {
 	struct siw_qp *qp = ctx;
 	struct siw_cursor c;
 	u32 taken = 0;
-	int n;
+	int n = 0;
 
 	siw_cursor_skb(&c, skb, off);
 	while (taken < len) {
 		if (test_bit(SIW_QPF_RX_STOP, &qp->flags))
 			return len;
-		n = 0;
-		if (!qp->rx.have && !qp->conn.rx_markers)
-			n = rx_in_place(qp, &c, len - taken);
-		if (!n)
-			n = rx_collect(qp, &c, len - taken);
+		n = rx_step(qp, &c, len - taken);
 		if (n == -EPIPE)
 			return len;
 		if (n < 0)
-			return taken ? taken : n;
+			break;
 		taken += n;
 	}
-	siw_stat_add(qp->sdev, SIW_STAT_RX_BYTES, len);
-	return len;
+	siw_stat_add(qp->sdev, SIW_STAT_RX_BYTES, taken);
+	return taken || n != -ENOMEM ? taken : n;
 }
 
 /* ------------------------------------------------------- who runs it --- */
@@ -330,8 +386,25 @@ static void rx_defer(struct siw_qp *qp)
 {
 	if (!test_and_set_bit(0, &qp->rx.deferred)) {
 		siw_stat_inc(qp->sdev, SIW_STAT_RX_BULK);
-		queue_work(siw_wq, &qp->rx.work);
+		queue_delayed_work(siw_wq, &qp->rx.work, 0);
 	}
+}
+
+/* Does what only process context can, then reads. As siw_llp_read(). */
+static int rx_read(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+
+	if (rx->want_size)
+		rx_buf_grow_slow(qp);
+	if (rx->held) {
+		/* no octet may come that would bring the actor here */
+		siw_llp_lock(qp->llp);
+		if (rx->held)
+			rx_held(qp);
+		siw_llp_unlock(qp->llp);
+	}
+	return siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
 }
 
 /**
@@ -351,20 +424,22 @@ void siw_rx_ready(struct siw_qp *qp)
 		return;
 	}
 	rv = siw_llp_read_locked(qp->llp, siw_rx_actor, qp, RX_SHARE);
-	if (rv == -ENOMEM || siw_llp_readable(qp->llp))
+	if (rv == -ENOMEM || qp->rx.paused || siw_llp_readable(qp->llp))
 		rx_defer(qp);
 }
 
 static void rx_work(struct work_struct *work)
 {
-	struct siw_qp *qp = container_of(work, struct siw_qp, rx.work);
-	int rv;
+	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
+					 rx.work);
+	int rv = rx_read(qp);
 
-	if (qp->rx.want_size)
-		rx_buf_grow_slow(qp);
-	rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	if (qp->rx.paused) {
+		queue_delayed_work(siw_wq, &qp->rx.work, RX_PAUSE);
+		return;
+	}
 	if (rv > 0 && siw_llp_readable(qp->llp)) {
-		queue_work(siw_wq, work);
+		queue_delayed_work(siw_wq, &qp->rx.work, 0);
 		return;
 	}
 	clear_bit(0, &qp->rx.deferred);
@@ -396,12 +471,13 @@ void siw_rx_finish(struct siw_qp *qp)
 	int rv, tries = 50;
 
 	do {
-		if (qp->rx.want_size)
-			rx_buf_grow_slow(qp);
-		rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
-		if (rv == -ENOMEM)
+		rv = rx_read(qp);
+		if (rv == -ENOMEM || qp->rx.paused)
 			usleep_range(1000, 2000);
-	} while (rv > 0 || (rv == -ENOMEM && --tries));
+		/* nobody is left to post the receive */
+		if (qp->rx.paused && test_bit(SIW_QPF_GONE, &qp->flags))
+			return;
+	} while (rv > 0 || qp->rx.paused || (rv == -ENOMEM && --tries));
 }
 
 /**
@@ -424,6 +500,8 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->write_len = 0;
 	rx->quote.len = 0;
 	rx->deferred = 0;
+	rx->held = 0;
+	rx->paused = false;
 }
 
 /**
@@ -436,12 +514,13 @@ void siw_rx_reset(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 
-	cancel_work_sync(&rx->work);
+	cancel_delayed_work_sync(&rx->work);
 	kvfree(rx->buf);
 	rx->buf = NULL;
 	rx->buf_size = 0;
 	rx->want_size = 0;
 	rx->have = 0;
+	rx->held = 0;
 }
 
 /**
@@ -458,7 +537,7 @@ int siw_rx_init(struct siw_qp *qp)
 			     sges * sizeof(struct siw_sge), GFP_KERNEL);
 	if (!qp->rx.rqe)
 		return -ENOMEM;
-	INIT_WORK(&qp->rx.work, rx_work);
+	INIT_DELAYED_WORK(&qp->rx.work, rx_work);
 	return 0;
 }
 
@@ -470,7 +549,7 @@ int siw_rx_init(struct siw_qp *qp)
  */
 void siw_rx_exit(struct siw_qp *qp)
 {
-	cancel_work_sync(&qp->rx.work);
+	cancel_delayed_work_sync(&qp->rx.work);
 	kvfree(qp->rx.buf);
 	kfree(qp->rx.rqe);
 }

@@ -21,6 +21,10 @@ struct siw_qp;
  * @buf_size: octets there is room for
  * @have: octets collected in @buf
  * @need: octets of the FPDU, 0 while not known
+ * @held: octets of a whole FPDU in @buf that waits for a receive, or 0
+ * @held_ulpdu: its ULPDU's
+ * @paused: the stream waits for a receive
+ * @patience: until when, in jiffies
  * @want_size: memory for @buf that softirq could not get
  * @rqe: private copy of the receive in use
  * @rqe_valid: there is one
@@ -41,6 +45,10 @@ struct siw_rx {
 	u32 buf_size;
 	u32 have;
 	u32 need;
+	u32 held;
+	u16 held_ulpdu;
+	bool paused;
+	unsigned long patience;
 	u32 want_size;
 	struct siw_rqe *rqe;
 	bool rqe_valid;
@@ -51,7 +59,7 @@ struct siw_rx {
 	u32 got;
 	u32 write_len;
 	struct term_quote quote;
-	struct work_struct work;
+	struct delayed_work work;
 	unsigned long deferred;
 };
 

@@ -28,6 +28,7 @@ static const struct rdma_stat_desc siw_stat_descs[] = {
 	[SIW_STAT_CQ_OVERRUNS].name = "cq_overruns",
 	[SIW_STAT_SRQ_LIMITS].name = "srq_limit_events",
 	[SIW_STAT_RNR].name = "receives_missing",
+	[SIW_STAT_RNR_WAITS].name = "receives_waited_for",
 };
 
 static_assert(ARRAY_SIZE(siw_stat_descs) == SIW_NUM_STATS);

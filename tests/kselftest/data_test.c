@@ -1094,6 +1094,47 @@ static void threads(const void *arg)
 	rig_close(&r);
 }
 
+/*
+ * Receives posted after their Sends came: the stream waits for them. @arg: of
+ * an SRQ.
+ */
+static void late_receives(const void *arg)
+{
+	static const size_t lens[] = { 100, 1428, 20000, MIB };
+	struct ep_attr sa = { .srq_wr = arg ? 16 : 0 };
+	struct op o = op_of(0, IBV_WR_SEND, NULL, 1);
+	struct buf src, dst;
+	struct ibv_sge s, d;
+	struct rig r;
+	size_t i;
+
+	if (access("/sys/module/siw/parameters/rnr_wait", F_OK))
+		skip_case("this module waits for no receive");
+	rig_connect_attr(&r, NULL, &sa);
+	buf_new(&src, r.c.pd, MIB, 0, 0);
+	buf_new(&dst, r.s.pd, MIB, 0, RW_ACCESS);
+	buf_fill(&src, 5);
+	o.sge = &s;
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		s = buf_sge(&src, 0, lens[i]);
+		o.id = i;
+		post_op(&r.c, &o);
+	}
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		sleep_ms(100);
+		wc_none(r.s.rcq, 1);
+		d = buf_sge(&dst, 0, lens[i]);
+		post_recv(&r.s, i, &d, 1);
+		wc_expect(r.s.rcq, i, IBV_WC_SUCCESS);
+		wc_expect(r.c.scq, i, IBV_WC_SUCCESS);
+		buf_check(&dst, 0, lens[i], 5, 0);
+	}
+	rig_ping(&r);
+	buf_free(&src);
+	buf_free(&dst);
+	rig_close(&r);
+}
+
 static const struct test_case cases[] = {
 	{ "send_sizes", all_sizes, &opc_send, 60 },
 	{ "write_sizes", all_sizes, &opc_write, 60 },
@@ -1124,6 +1165,8 @@ static const struct test_case cases[] = {
 	{ "cq_overflow", cq_overflow },
 	{ "srq_limit", srq_limit },
 	{ "srq_shared", srq_shared },
+	{ "late_receives", late_receives },
+	{ "late_receives_srq", late_receives, "srq" },
 	{ "both_ways", both_ways },
 	{ "threads", threads },
 };
