@@ -139,7 +139,7 @@ static bool rx_wait_for_receive(struct siw_qp *qp)
  * @checked: its CRC was checked
  */
 static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
-		    u32 size, bool checked)
+		   u32 size, bool checked)
 {
 	struct siw_cursor payload = *c;
 	struct ddp_seg seg;
