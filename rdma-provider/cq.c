@@ -31,7 +31,7 @@ static const uint8_t wc_opcode[SIW_NUM_EXT_OPCODES] = {
 	[SIW_OP_EXT_RECV_WRITE_IMM] = IBV_WC_RECV_RDMA_WITH_IMM,
 };
 
-static const uint8_t wc_status[SIW_NUM_WC_STATUS] = {
+static const uint8_t wc_status[SIW_NUM_EXT_WC_STATUS] = {
 	[SIW_WC_SUCCESS] = IBV_WC_SUCCESS,
 	[SIW_WC_LOC_LEN_ERR] = IBV_WC_LOC_LEN_ERR,
 	[SIW_WC_LOC_PROT_ERR] = IBV_WC_LOC_PROT_ERR,
@@ -42,6 +42,8 @@ static const uint8_t wc_status[SIW_NUM_WC_STATUS] = {
 	[SIW_WC_REM_ACCESS_ERR] = IBV_WC_REM_ACCESS_ERR,
 	[SIW_WC_REM_INV_REQ_ERR] = IBV_WC_REM_INV_REQ_ERR,
 	[SIW_WC_GENERAL_ERR] = IBV_WC_GENERAL_ERR,
+	[SIW_NUM_WC_STATUS ... SIW_WC_EXT_MW_BIND_ERR - 1] = IBV_WC_GENERAL_ERR,
+	[SIW_WC_EXT_MW_BIND_ERR] = IBV_WC_MW_BIND_ERR,
 };
 
 /* The kernel's numbers index our tables only after a check */
@@ -55,7 +57,7 @@ static enum ibv_wc_opcode cqe_opcode(const struct siw_cqe_ext *cqe)
 
 static enum ibv_wc_status cqe_status(const struct siw_cqe_ext *cqe)
 {
-	if (cqe->status >= SIW_NUM_WC_STATUS ||
+	if (cqe->status >= SIW_NUM_EXT_WC_STATUS ||
 	    cqe->opcode >= SIW_NUM_EXT_OPCODES ||
 	    wc_opcode[cqe->opcode] == OP_NONE)
 		return IBV_WC_GENERAL_ERR;

@@ -294,24 +294,39 @@ int siw_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr,
 	return ret;
 }
 
-/* A type 1 window: its next STag is ours to choose */
-int siw_bind_mw(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind)
+static int post_bind(struct siw_qp *qp, const struct ibv_mw_bind *bind,
+		     uint32_t rkey)
 {
-	struct ibv_send_wr wr = {
-		.wr_id = bind->wr_id,
-		.opcode = IBV_WR_BIND_MW,
-		.send_flags = bind->send_flags,
-		.bind_mw = {
-			.mw = mw,
-			.rkey = ibv_inc_rkey(mw->rkey),
-			.bind_info = bind->bind_info,
-		},
-	};
-	struct ibv_send_wr *bad_wr;
+	const struct siw_send_op *op = &siw_send_op_table[IBV_WR_BIND_MW];
+	uint32_t first = qp->sq.ring.pos;
+	struct siw_sqe *sqe;
+
+	sqe = siw_next_sqe(&qp->sq);
+	if (!sqe)
+		return ENOMEM;
+	siw_put_head(qp, sqe, op, bind->wr_id, rkey, 0);
+	siw_put_bind(sqe, &bind->bind_info);
+	siw_wqe_publish(&sqe->flags, siw_sqe_flags(qp, op, bind->send_flags));
+	qp->sq.ring.pos++;
+	return siw_sq_kick(qp, first);
+}
+
+/* A type 1 window: its next STag is ours to choose */
+int siw_bind_mw(struct ibv_qp *ibqp, struct ibv_mw *mw,
+		struct ibv_mw_bind *bind)
+{
+	struct siw_qp *qp = to_siw_qp(ibqp);
+	uint32_t rkey;
 	int ret;
 
-	ret = siw_post_send(qp, &wr, &bad_wr);
+	ret = check_opcode(qp, IBV_WR_BIND_MW);
+	if (ret)
+		return ret;
+	siw_lock(&qp->sq.lock);
+	rkey = ibv_inc_rkey(mw->rkey);
+	ret = post_bind(qp, bind, rkey);
 	if (!ret)
-		mw->rkey = wr.bind_mw.rkey;
+		mw->rkey = rkey;
+	siw_unlock(&qp->sq.lock);
 	return ret;
 }

@@ -159,11 +159,15 @@ static inline void siw_put_bind(struct siw_sqe *sqe,
 	bind->access = info->mw_access_flags;
 }
 
-/* The new STag must have the window's index, whatever its key */
+/*
+ * Posting is for windows of type 2; those of type 1 have ibv_bind_mw(). The
+ * new STag must have the window's index, whatever its key.
+ */
 static inline bool siw_bind_is_valid(const struct ibv_mw *mw, uint32_t rkey,
 				     const struct ibv_mw_bind_info *info)
 {
-	return rkey >> 8 == mw->rkey >> 8 && (info->mr || !info->length);
+	return mw->type == IBV_MW_TYPE_2 && rkey >> 8 == mw->rkey >> 8 &&
+	       info->mr && info->length;
 }
 
 #endif

@@ -27,18 +27,28 @@ static size_t cq_bytes(u32 size)
 	return size * sizeof(struct siw_cqe) + sizeof(struct siw_cq_ctrl);
 }
 
+static u8 cq_v1_opcode(u8 opcode)
+{
+	switch (opcode) {
+	case SIW_OP_EXT_WRITE_WITH_IMM:
+		return SIW_OP_WRITE;
+	case SIW_OP_EXT_BIND_MW:
+		return SIW_OP_INVAL_STAG;
+	case SIW_OP_EXT_RECV_WRITE_IMM:
+		return SIW_OP_RECEIVE;
+	default:
+		return opcode;
+	}
+}
+
 static void cq_put_v1(struct siw_cqe *cqe, const struct ib_qp *qp,
 		      const struct siw_wc *wc)
 {
 	cqe->id = wc->id;
 	/* readers of this layout use both as table indices */
-	if (wc->opcode < SIW_NUM_OPCODES)
-		cqe->opcode = wc->opcode;
-	else if (wc->opcode == SIW_OP_EXT_WRITE_WITH_IMM)
-		cqe->opcode = SIW_OP_WRITE;
-	else
-		cqe->opcode = SIW_OP_RECEIVE;
-	cqe->status = wc->status;
+	cqe->opcode = cq_v1_opcode(wc->opcode);
+	cqe->status = wc->status < SIW_NUM_WC_STATUS ? wc->status :
+		      SIW_WC_GENERAL_ERR;
 	cqe->bytes = wc->bytes;
 	cqe->imm_data = 0;
 	cqe->qp_id = qp->qp_num;

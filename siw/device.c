@@ -13,6 +13,7 @@
 #include "cq.h"
 #include "device.h"
 #include "mr.h"
+#include "mw.h"
 #include "netdev.h"
 #include "pd.h"
 #include "qp.h"
@@ -38,11 +39,14 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->sys_image_guid = ibdev->node_guid;
 	attr->vendor_id = SIW_VENDOR_ID;
 	attr->vendor_part_id = sdev->part_id;
-	attr->device_cap_flags = IB_DEVICE_MEM_MGT_EXTENSIONS;
+	attr->device_cap_flags = IB_DEVICE_MEM_MGT_EXTENSIONS |
+				 IB_DEVICE_MEM_WINDOW |
+				 IB_DEVICE_MEM_WINDOW_TYPE_2B;
 	attr->kernel_cap_flags = IBK_ALLOW_USER_UNREG;
 	attr->page_size_cap = PAGE_SIZE;
 	attr->max_mr_size = U64_MAX;
 	attr->max_mr = SIW_MAX_MR;
+	attr->max_mw = SIW_MAX_MW;
 	attr->max_pd = SIW_MAX_PD;
 	attr->max_qp = SIW_MAX_QP;
 	attr->max_qp_wr = SIW_MAX_QP_WR;
@@ -165,12 +169,14 @@ static const struct ib_device_ops siw_device_ops = {
 
 	.alloc_hw_port_stats = siw_alloc_hw_port_stats,
 	.alloc_mr = siw_alloc_mr,
+	.alloc_mw = siw_alloc_mw,
 	.alloc_pd = siw_alloc_pd,
 	.alloc_ucontext = siw_alloc_ucontext,
 	.create_cq = compat_create_cq,
 	.create_qp = siw_create_qp,
 	.create_srq = siw_create_srq,
 	.dealloc_driver = siw_dealloc_driver,
+	.dealloc_mw = siw_dealloc_mw,
 	.dealloc_pd = siw_dealloc_pd,
 	.dealloc_ucontext = siw_dealloc_ucontext,
 	.dereg_mr = siw_dereg_mr,
@@ -215,6 +221,7 @@ static const struct ib_device_ops siw_device_ops = {
 	.resize_cq = siw_resize_cq,
 
 	INIT_RDMA_OBJ_SIZE(ib_cq, siw_cq, base),
+	INIT_RDMA_OBJ_SIZE(ib_mw, siw_mw, base),
 	INIT_RDMA_OBJ_SIZE(ib_pd, siw_pd, base),
 	INIT_RDMA_OBJ_SIZE(ib_qp, siw_qp, base),
 	INIT_RDMA_OBJ_SIZE(ib_srq, siw_srq, base),

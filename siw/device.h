@@ -27,6 +27,7 @@ struct siw_stats_cpu;
 #define SIW_MAX_SRQ		65536
 #define SIW_MAX_SRQ_WR		131072
 #define SIW_MAX_MR		1048576
+#define SIW_MAX_MW		1048576
 #define SIW_MAX_PD		131072
 #define SIW_MAX_UCONTEXT	65536
 #define SIW_MAX_FMR_PAGES	512
@@ -48,6 +49,7 @@ struct siw_stats_cpu;
  * @num_cq: live completion queues
  * @num_srq: live shared receive queues
  * @num_mr: live memory regions
+ * @num_mw: live memory windows
  * @num_pd: live protection domains
  * @num_ctx: live user contexts
  * @stats: per-CPU counters (stats.h)
@@ -77,6 +79,7 @@ struct siw_device {
 	atomic_t num_cq;
 	atomic_t num_srq;
 	atomic_t num_mr;
+	atomic_t num_mw;
 	atomic_t num_pd;
 	atomic_t num_ctx;
 

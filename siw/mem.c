@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "mem.h"
+#include "mw.h"
 #include "pd.h"
 
 #define MEM_INDEX_BITS		24
@@ -78,6 +79,19 @@ void siw_mem_remove(struct siw_mem *mem)
 }
 
 /**
+ * siw_mem_find() - what an STag's index names, valid or not
+ * @sdev: device
+ * @stag: its key does not count
+ *
+ * Context: under RCU, which is all that keeps the object.
+ * Return: the memory or NULL.
+ */
+struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag)
+{
+	return xa_load(&sdev->mems, mem_index(stag));
+}
+
+/**
  * siw_mem_begin() - find memory and keep it from being revoked
  * @sdev: device
  * @stag: all 32 bits count
@@ -92,7 +106,7 @@ struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag)
 
 	local_bh_disable();
 	rcu_read_lock();
-	mem = xa_load(&sdev->mems, mem_index(stag));
+	mem = siw_mem_find(sdev, stag);
 	if (mem) {
 		atomic_inc(&mem->users);
 		/* pairs with siw_mem_revoke(): it sees us or we see it */
@@ -146,25 +160,28 @@ void siw_mem_revoke(struct siw_mem *mem)
 /**
  * siw_mem_check() - may a range be accessed
  * @mem: memory
- * @pd: protection domain of the accessing queue
+ * @qp: the accessing queue pair
  * @to: first octet
  * @len: octets, not 0
  * @access: IB_ACCESS_* right needed, 0 for local reading
  *
  * Order of checks as in RFC 5041 7.1: association, rights, wrap, bounds; the
- * arithmetic is unsigned 64 bit throughout.
+ * arithmetic is unsigned 64 bit throughout. Windows are for peers: they
+ * have remote rights alone, and reading here takes none.
  *
  * Context: any.
  * Return: SIW_MEM_OK or what is wrong.
  */
 enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
-				 const struct ib_pd *pd, u64 to, u64 len,
+				 const struct ib_qp *qp, u64 to, u64 len,
 				 u32 access)
 {
 	u64 off = to - mem->va;
 
-	if (mem->pd != pd)
+	if (mem->pd != qp->pd || (mem->qp && mem->qp != qp))
 		return SIW_MEM_BAD_PD;
+	if (mem->kind == SIW_MEM_WINDOW && !access)
+		return SIW_MEM_BAD_ACCESS;
 	if ((READ_ONCE(mem->access) & access) != access)
 		return SIW_MEM_BAD_ACCESS;
 	if (to + len < to && to + len)
@@ -263,26 +280,36 @@ void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len)
 }
 
 static enum siw_mem_fault mem_may_invalidate(const struct siw_mem *mem,
-					     const struct ib_pd *pd,
+					     const struct ib_qp *qp,
 					     bool remote)
 {
-	if (mem->pd != pd)
+	if (mem->pd != qp->pd || (mem->qp && mem->qp != qp))
 		return SIW_MEM_BAD_PD;
 	if (mem->inval == SIW_INVAL_NEVER)
 		return SIW_MEM_BAD_STAG;
 	/* a peer must not take away what others still use (RFC 5040 8.1.1) */
 	if (mem->inval == SIW_INVAL_ALONE &&
-	    (!remote || siw_pd_conns(pd) > 1))
+	    (!remote || siw_pd_conns(qp->pd) > 1))
 		return SIW_MEM_BAD_STAG;
 	if (remote && !(mem->access & SIW_ACCESS_REMOTE))
 		return SIW_MEM_BAD_ACCESS;
 	return SIW_MEM_OK;
 }
 
+/* Windows give their region free; a region with windows stays (RFC 5040). */
+static bool mem_void(struct siw_mem *mem, u32 stag)
+{
+	if (mem->kind == SIW_MEM_WINDOW)
+		return siw_mw_invalidate(mem, stag);
+	if (mem->inval == SIW_INVAL_ALONE && !siw_mem_close_windows(mem))
+		return false;
+	siw_mem_revoke(mem);
+	return true;
+}
+
 /**
  * siw_mem_invalidate() - revoke an STag by its number
- * @sdev: device
- * @pd: protection domain of the queue that asks
+ * @qp: queue pair that asks, or whose peer asks
  * @stag: the STag
  * @remote: a peer asks: it must have had a remote right
  *
@@ -290,21 +317,20 @@ static enum siw_mem_fault mem_may_invalidate(const struct siw_mem *mem,
  * Return: SIW_MEM_OK, _BAD_STAG (unknown, invalid or not invalidatable),
  * _BAD_PD, _BAD_ACCESS.
  */
-enum siw_mem_fault siw_mem_invalidate(struct siw_device *sdev,
-				      const struct ib_pd *pd, u32 stag,
+enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,
 				      bool remote)
 {
-	struct siw_mem *mem = siw_mem_begin(sdev, stag);
+	struct siw_mem *mem = siw_mem_begin(to_siw_dev(qp->device), stag);
 	enum siw_mem_fault rv;
 
 	if (!mem)
 		return SIW_MEM_BAD_STAG;
 	/* keeps the object from being freed while we wait */
 	rcu_read_lock();
-	rv = mem_may_invalidate(mem, pd, remote);
+	rv = mem_may_invalidate(mem, qp, remote);
 	siw_mem_end(mem);
-	if (rv == SIW_MEM_OK)
-		siw_mem_revoke(mem);
+	if (rv == SIW_MEM_OK && !mem_void(mem, stag))
+		rv = SIW_MEM_BAD_STAG;
 	rcu_read_unlock();
 	return rv;
 }

@@ -7,6 +7,9 @@
 #define _SIW_MEM_H
 
 #include <linux/atomic.h>
+#include <linux/limits.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <rdma/ib_verbs.h>
 
@@ -19,6 +22,7 @@ struct siw_device;
 enum siw_mem_kind {
 	SIW_MEM_PAGES,		/* page list: user regions, fast registration */
 	SIW_MEM_DMA,		/* all kernel memory: get_dma_mr */
+	SIW_MEM_WINDOW,		/* part of a user region, for peers alone */
 };
 
 /* Whether Send with Invalidate and local invalidation may revoke it. */
@@ -44,6 +48,12 @@ enum siw_mem_inval {
  * @valid: false once deregistered or invalidated, or not yet registered
  * @inval: who may invalidate it
  * @users: data paths inside of siw_mem_begin() .. siw_mem_end()
+ * @qp: the only QP that may use it, NULL: all of the domain
+ * @windows: of a region: windows bound to it, or SIW_MEM_NO_WINDOWS
+ * @lock: of a window: guards binding it and all below; bottom halves off
+ * @parent: of a window: region it is bound to, which owns @kva
+ * @bound: of a window with a @qp: in its list
+ * @gone: of a window: deallocated
  * @rcu: freed after a grace period, the table is read locklessly
  *
  * A data path may touch the memory only between siw_mem_begin() and
@@ -65,8 +75,17 @@ struct siw_mem {
 	enum siw_mem_inval inval;
 	bool valid;
 	atomic_t users;
+	const struct ib_qp *qp;
+	atomic_t windows;
+	spinlock_t lock;	/* see above */
+	struct siw_mem *parent;
+	struct list_head bound;
+	bool gone;
 	struct rcu_head rcu;
 };
+
+/* No window can be bound to a region any more. */
+#define SIW_MEM_NO_WINDOWS	INT_MIN
 
 enum siw_mem_fault {
 	SIW_MEM_OK,
@@ -80,12 +99,13 @@ enum siw_mem_fault {
 
 int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key);
 void siw_mem_remove(struct siw_mem *mem);
+struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag);
 
 struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag);
 void siw_mem_end(struct siw_mem *mem);
 
 enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
-				 const struct ib_pd *pd, u64 to, u64 len,
+				 const struct ib_qp *qp, u64 to, u64 len,
 				 u32 access);
 void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 		     u32 len);
@@ -93,7 +113,16 @@ void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len);
 void *siw_mem_ptr(const struct siw_mem *mem, u64 to);
 
 void siw_mem_revoke(struct siw_mem *mem);
-enum siw_mem_fault siw_mem_invalidate(struct siw_device *sdev,
-				      const struct ib_pd *pd, u32 stag,
+enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,
 				      bool remote);
+
+/*
+ * Keeps windows from being bound to a region from now on; false if some are
+ * bound. A region that is to be used again sets @windows to 0.
+ */
+static inline bool siw_mem_close_windows(struct siw_mem *mem)
+{
+	return atomic_cmpxchg(&mem->windows, 0, SIW_MEM_NO_WINDOWS) <= 0;
+}
+
 #endif

@@ -13,7 +13,7 @@
 #include "mr.h"
 
 #define MR_ACCESS	(IB_ACCESS_LOCAL_WRITE | SIW_ACCESS_REMOTE | \
-			 IB_ACCESS_OPTIONAL)
+			 IB_ACCESS_MW_BIND | IB_ACCESS_OPTIONAL)
 
 static struct siw_mr *mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
 			       u32 max_pages)
@@ -293,13 +293,15 @@ int siw_mr_fast_reg(struct siw_mr *mr, u32 key, u32 access)
  *
  * When it returns, no octet of the region is read or written any more.
  *
- * Context: process. Return: 0.
+ * Context: process. Return: 0, -EBUSY while memory windows are bound to it.
  */
 int siw_dereg_mr(struct ib_mr *base, struct ib_udata *udata)
 {
 	struct siw_mr *mr = to_siw_mr(base);
 	struct siw_device *sdev = mr->mem->sdev;
 
+	if (!siw_mem_close_windows(mr->mem))
+		return -EBUSY;
 	siw_mem_remove(mr->mem);
 	if (mr->umem)
 		ib_umem_release(mr->umem);

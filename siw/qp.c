@@ -10,6 +10,7 @@
 #include <siw_ext_abi.h>
 
 #include "cm.h"
+#include "mw.h"
 #include "qp.h"
 #include "srq.h"
 #include "trace.h"
@@ -330,6 +331,8 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	mutex_init(&qp->mutex);
 	spin_lock_init(&qp->sq_lock);
 	spin_lock_init(&qp->rq_lock);
+	spin_lock_init(&qp->mw_lock);
+	INIT_LIST_HEAD(&qp->mws);
 	if (!siw_count_get(&sdev->num_qp, SIW_MAX_QP))
 		return -ENOMEM;
 	rv = qp_set_up(qp, attr, udata);
@@ -527,6 +530,7 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 	siw_cm_abort_connect(qp);
 	xa_erase_bh(&sdev->qps, qp->qpn);
 	siw_qp_exit_conn(qp);
+	siw_mw_forget_qp(qp);
 	siw_qp_put(qp);
 	wait_for_completion(&qp->released);
 	siw_cq_forget_qp(qp->scq, base);

@@ -163,6 +163,8 @@ enum siw_qp_layout {
  * @down_work: ends the connection, see qp_conn.c
  * @scan_delay: until @scan_work looks again, in jiffies
  * @scan_work: flushes what a process posts into the rings of a QP in error
+ * @mw_lock: guards @mws; taken under a window's lock, bottom halves off
+ * @mws: memory windows only this QP may use (struct siw_mem)
  * @cap: capabilities granted
  * @access: qp_access_flags as set by modify, for query
  */
@@ -229,6 +231,8 @@ struct siw_qp {
 	struct delayed_work scan_work;
 
 	unsigned long scan_delay;
+	spinlock_t mw_lock;	/* @mws */
+	struct list_head mws;
 	struct ib_qp_cap cap;
 	int access;
 };

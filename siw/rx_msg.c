@@ -66,7 +66,7 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return SIW_MEM_BAD_STAG;
-	fault = siw_mem_check(mem, qp->base.pd, to, len, access);
+	fault = siw_mem_check(mem, &qp->base, to, len, access);
 	if (!fault)
 		rx_place(mem, to, c, len);
 	siw_mem_end(mem);
@@ -159,7 +159,7 @@ static bool rx_scatter(struct siw_qp *qp, struct siw_cursor *c, u32 len)
 
 static enum iw_err rx_invalidate(struct siw_qp *qp, u32 stag)
 {
-	switch (siw_mem_invalidate(qp->sdev, qp->base.pd, stag, true)) {
+	switch (siw_mem_invalidate(&qp->base, stag, true)) {
 	case SIW_MEM_OK:
 		return IW_OK;
 	case SIW_MEM_BAD_PD:
@@ -260,7 +260,7 @@ static enum iw_err rx_check_source(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = siw_mem_check(mem, qp->base.pd, to, len, access);
+	fault = siw_mem_check(mem, &qp->base, to, len, access);
 	siw_mem_end(mem);
 	return rx_source_err(fault);
 }
@@ -315,7 +315,7 @@ static enum iw_err rx_atomic_mem(struct siw_qp *qp,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = siw_mem_check(mem, qp->base.pd, req->to, sizeof(u64),
+	fault = siw_mem_check(mem, &qp->base, req->to, sizeof(u64),
 			      IB_ACCESS_REMOTE_ATOMIC);
 	if (!fault) {
 		u64 *p = siw_mem_ptr(mem, req->to);
@@ -388,7 +388,7 @@ static u8 rx_read_status(struct siw_qp *qp, const struct siw_orq_entry *e)
 {
 	if (e->opcode != SIW_OP_READ_LOCAL_INV)
 		return SIW_WC_SUCCESS;
-	return siw_mem_invalidate(qp->sdev, qp->base.pd, e->sink_stag, false) ?
+	return siw_mem_invalidate(&qp->base, e->sink_stag, false) ?
 	       SIW_WC_LOC_QP_OP_ERR : SIW_WC_SUCCESS;
 }
 

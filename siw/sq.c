@@ -15,9 +15,12 @@
 			 BIT(SIW_OP_SEND_REMOTE_INV))
 #define OPS_EXT		(OPS_V1 | BIT(SIW_OP_EXT_WRITE_WITH_IMM) | \
 			 BIT(SIW_OP_FETCH_AND_ADD) | \
-			 BIT(SIW_OP_COMP_AND_SWAP))
-#define OPS_KERNEL	(OPS_EXT | BIT(SIW_OP_INVAL_STAG) | \
+			 BIT(SIW_OP_COMP_AND_SWAP) | \
+			 BIT(SIW_OP_INVAL_STAG) | BIT(SIW_OP_EXT_BIND_MW))
+/* windows are for processes: the core has no call to bind one */
+#define OPS_KERNEL	((OPS_EXT & ~BIT(SIW_OP_EXT_BIND_MW)) | \
 			 BIT(SIW_OP_REG_MR))
+#define OPS_ALL		(OPS_EXT | OPS_KERNEL)
 #define OPS_INLINE	(BIT(SIW_OP_SEND) | BIT(SIW_OP_SEND_REMOTE_INV) | \
 			 BIT(SIW_OP_WRITE) | BIT(SIW_OP_EXT_WRITE_WITH_IMM))
 #define OPS_ATOMIC	(BIT(SIW_OP_FETCH_AND_ADD) | \
@@ -81,6 +84,16 @@ static void sq_copy_atomic(struct siw_wqe *wqe, const struct siw_sqe_ext *slot)
 	wqe->operand[1] = READ_ONCE(at->swap);
 }
 
+static void sq_copy_bind(struct siw_wqe *wqe, const struct siw_sqe_ext *slot)
+{
+	const struct siw_sqe_bind *bind = (const void *)slot->sge;
+
+	wqe->num_sge = 0;
+	wqe->operand[0] = READ_ONCE(bind->length);
+	wqe->operand[1] = READ_ONCE(bind->mr_stag);
+	wqe->imm = READ_ONCE(bind->access);
+}
+
 static int sq_copy_sges(struct siw_qp *qp, struct siw_wqe *wqe,
 			const void *slot)
 {
@@ -114,6 +127,10 @@ static int sq_copy(struct siw_qp *qp, struct siw_wqe *wqe, const void *slot)
 		return sq_copy_inline(qp, wqe, slot);
 	if (BIT(wqe->opcode) & OPS_ATOMIC) {
 		sq_copy_atomic(wqe, slot);
+		return 0;
+	}
+	if (wqe->opcode == SIW_OP_EXT_BIND_MW) {
+		sq_copy_bind(wqe, slot);
 		return 0;
 	}
 	return sq_copy_sges(qp, wqe, slot);
@@ -155,7 +172,7 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
 
 static u8 sq_known(u8 opcode)
 {
-	return opcode < 32 && BIT(opcode) & OPS_KERNEL ? opcode : SIW_OP_SEND;
+	return opcode < 32 && BIT(opcode) & OPS_ALL ? opcode : SIW_OP_SEND;
 }
 
 /**

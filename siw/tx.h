@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 #include <rdma/siw-abi.h>
 #include "llp.h"
+#include "proto/term.h"
 #include "txbuf.h"
 
 struct siw_qp;
@@ -24,9 +25,11 @@ struct siw_qp;
  * @num_sge: scatter elements at @sge
  * @rkey: remote STag, or STag to invalidate, or new STag
  * @raddr: remote tagged offset; kernel address of a region to register
- * @imm: immediate data in wire order; rights of a region to register
+ * @imm: immediate data in wire order; rights of a region to register, of a
+ *	window to bind
  * @len: octets of payload
- * @operand: of an atomic: add or compare, swap
+ * @operand: of an atomic: add or compare, swap; of a bind: length, STag of the
+ *	region
  * @sge: elements, or inline data
  */
 struct siw_wqe {
@@ -98,6 +101,7 @@ struct siw_tx_msg {
  * @msn: next MSN of Sends, of requests, of Atomic Responses
  * @wqe: the work request in progress
  * @msg: the message in progress
+ * @quote: what a Terminate for %IW_ERR_SRC_REVOKED quotes
  * @scratch: unmarked FPDU while markers are inserted, else NULL
  * @tasklet: sends on behalf of softirq
  * @work: sends on behalf of everybody else

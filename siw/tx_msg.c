@@ -9,6 +9,7 @@
 
 #include "mem.h"
 #include "mr.h"
+#include "mw.h"
 #include "proto/rdmap.h"
 #include "qp.h"
 #include "stats.h"
@@ -85,7 +86,7 @@ static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
 
 	if (!mem)
 		return -EFAULT;
-	if (siw_mem_check(mem, qp->base.pd, sge->laddr + off, len, access))
+	if (siw_mem_check(mem, &qp->base, sge->laddr + off, len, access))
 		rv = -EFAULT;
 	else
 		siw_mem_copy_from(mem, sge->laddr + off, dst, len);
@@ -275,7 +276,7 @@ static bool tx_sges_ok(struct siw_qp *qp, u32 access)
 		mem = siw_mem_begin(qp->sdev, sge->lkey);
 		if (!mem)
 			return false;
-		fault = siw_mem_check(mem, qp->base.pd, sge->laddr,
+		fault = siw_mem_check(mem, &qp->base, sge->laddr,
 				      sge->length, access);
 		siw_mem_end(mem);
 		if (fault)
@@ -401,16 +402,33 @@ static int tx_atomic_req(struct siw_qp *qp, gfp_t gfp)
 	return 1;
 }
 
+static u8 tx_bind(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+	struct siw_bind bind = {
+		.stag = wqe->rkey,
+		.mr_stag = wqe->operand[1],
+		.access = wqe->imm,
+		.addr = wqe->raddr,
+		.len = wqe->operand[0],
+	};
+
+	return siw_mw_bind(qp, &bind) ? SIW_WC_EXT_MW_BIND_ERR :
+	       SIW_WC_SUCCESS;
+}
+
 /* What has no FPDU: done as soon as everything before it is. */
 static u8 tx_local(struct siw_qp *qp)
 {
 	const struct siw_wqe *wqe = &qp->tx.wqe;
 
+	if (wqe->opcode == SIW_OP_EXT_BIND_MW)
+		return tx_bind(qp);
 	if (wqe->opcode == SIW_OP_REG_MR)
 		return siw_mr_fast_reg((void *)(uintptr_t)wqe->raddr,
 				       wqe->rkey, wqe->imm) ?
 		       SIW_WC_LOC_PROT_ERR : SIW_WC_SUCCESS;
-	return siw_mem_invalidate(qp->sdev, qp->base.pd, wqe->rkey, false) ?
+	return siw_mem_invalidate(&qp->base, wqe->rkey, false) ?
 	       SIW_WC_LOC_QP_OP_ERR : SIW_WC_SUCCESS;
 }
 

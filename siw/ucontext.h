@@ -10,7 +10,8 @@
 
 /* Extensions of the user ABI that work: SIW_FEAT_* of siw_ext_abi.h */
 #define SIW_FEATURES	(SIW_FEAT_EXT_QP | SIW_FEAT_EXT_CQ | \
-			 SIW_FEAT_ATOMIC | SIW_FEAT_IOVA)
+			 SIW_FEAT_ATOMIC | SIW_FEAT_MW | SIW_FEAT_LOCAL_INV | \
+			 SIW_FEAT_IOVA)
 
 struct siw_ucontext {
 	struct ib_ucontext base;

@@ -94,6 +94,15 @@ enum siw_ext_opcode {
 };
 
 /*
+ * Status values beyond enum siw_wc_status. They exist in extended CQEs only; a
+ * version 1 ring shows SIW_WC_GENERAL_ERR instead.
+ */
+enum siw_ext_wc_status {
+	SIW_WC_EXT_MW_BIND_ERR = 16,
+	SIW_NUM_EXT_WC_STATUS
+};
+
+/*
  * Extended SQE: a head of 32 bytes (the first 24 as in version 1), then SGEs,
  * inline data or the operands of an atomic or a bind. The distance of two
  * elements is siw_uresp_create_qp_ext.sqe_stride, a multiple of 64, so that a
@@ -139,7 +148,11 @@ struct siw_sqe_atomic {
 
 /*
  * At siw_sqe_ext.sge of a bind. access holds IBV_ACCESS_* (IB_ACCESS_*) bits
- * including ZERO_BASED; length 0 unbinds a type 1 window.
+ * including ZERO_BASED; LOCAL_WRITE means nothing to a window. Length 0 unbinds
+ * a type 1 window. A type 1 window may be bound again and again, each time
+ * with another key; one of type 2 only while it is not bound, and then for
+ * the queue pair that binds it alone. A bind that is refused completes with
+ * SIW_WC_EXT_MW_BIND_ERR.
  */
 struct siw_sqe_bind {
 	__aligned_u64 length;

@@ -478,7 +478,7 @@ void ep_make_qp(struct ep *e, const struct ep_attr *a)
 	ep_defaults(&e->attr);
 	e->ctx = e->id->verbs;
 	CHECK(e->ctx);
-	e->pd = ibv_alloc_pd(e->ctx);
+	e->pd = e->attr.domain ? : ibv_alloc_pd(e->ctx);
 	CHECK(e->pd);
 	e->scc = ibv_create_comp_channel(e->ctx);
 	e->rcc = ibv_create_comp_channel(e->ctx);
@@ -561,7 +561,7 @@ void ep_close(struct ep *e)
 	if (e->rcc)
 		CHECK_OK(ibv_destroy_comp_channel(e->rcc));
 	/* A case may leave MRs to the end of its process. */
-	if (e->pd && ibv_dealloc_pd(e->pd) != EBUSY)
+	if (e->pd && !e->attr.domain && ibv_dealloc_pd(e->pd) != EBUSY)
 		e->pd = NULL;
 	if (e->id)
 		CHECK_OK(rdma_destroy_id(e->id));

@@ -134,6 +134,7 @@ bool cm_wait_end(struct rdma_event_channel *ch, int ms);
  * @cqe: depth of each of the two CQs
  * @srq_wr: depth of a SRQ used in place of the RQ
  * @sig_all: complete each send request
+ * @domain: protection domain of another end to be in, NULL: one of its own
  * @depth_set: take @ird and @ord from here even if zero
  * @ird: reads served at once
  * @ord: reads issued at once
@@ -148,6 +149,7 @@ struct ep_attr {
 	int cqe;
 	uint32_t srq_wr;
 	bool sig_all;
+	struct ibv_pd *domain;
 	bool depth_set;
 	uint8_t ird;
 	uint8_t ord;
