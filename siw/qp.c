@@ -391,6 +391,7 @@ static void qp_reset(struct siw_qp *qp)
 	qp->error = IW_OK;
 	qp->down_cause = SIW_DOWN_NONE;
 	memset(qp->term_rcvd, 0, sizeof(qp->term_rcvd));
+	memset(qp->term_sent, 0, sizeof(qp->term_sent));
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	if (qp->ctrl)
 		WRITE_ONCE(qp->ctrl->flags, 0);

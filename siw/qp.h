@@ -160,6 +160,7 @@ enum siw_qp_layout {
  * @error: fault that ended the connection, with SIW_DOWN_PROTO
  * @down_cause: enum siw_down_cause, set once a connection
  * @term_rcvd: raw first four octets of the peer's Terminate
+ * @term_sent: likewise of ours, which may have been lost
  * @down_work: ends the connection, see qp_conn.c
  * @scan_delay: until @scan_work looks again, in jiffies
  * @scan_work: flushes what a process posts into the rings of a QP in error
@@ -226,6 +227,7 @@ struct siw_qp {
 	enum iw_err error;
 	u8 down_cause;
 	u8 term_rcvd[4];
+	u8 term_sent[4];
 
 	struct work_struct down_work;
 	struct delayed_work scan_work;

@@ -220,12 +220,16 @@ static void conn_finish_sending(struct siw_qp *qp)
 
 static void conn_send_terminate(struct siw_qp *qp)
 {
+	/* each half quotes for itself: the other may have found a fault too */
+	const struct term_quote *q = qp->error == IW_ERR_SRC_REVOKED ?
+				     &qp->tx.quote : &qp->rx.quote;
 	u8 term[RDMAP_TERM_MAX];
 	u8 len;
 
-	len = term_encode(term, qp->error, &qp->rx.quote);
+	len = term_encode(term, qp->error, q);
 	if (!len)
 		return;
+	memcpy(qp->term_sent, term, sizeof(qp->term_sent));
 	trace_siw_term(qp->qpn, true, get_unaligned_be32(term));
 	siw_tx_terminate(qp, term, len);
 }

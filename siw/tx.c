@@ -12,6 +12,8 @@
 #include <linux/wait_bit.h>
 
 #include "proto/mpa.h"
+#include "proto/rdmap.h"
+#include "proto/term.h"
 #include "qp.h"
 #include "stats.h"
 #include "tx.h"
@@ -89,6 +91,27 @@ static void tx_fault(struct siw_qp *qp, enum siw_down_cause cause,
 	siw_qp_down(qp, cause, err);
 }
 
+/*
+ * The source of the Read Response in progress is gone. The request is quoted
+ * with what is left of it (RFC 5040 4.8).
+ */
+static void tx_source_gone(struct siw_qp *qp)
+{
+	const struct siw_tx_msg *msg = &qp->tx.msg;
+	struct rdmap_read_req req = {
+		.sink_stag = msg->stag,
+		.sink_to = msg->to,
+		.size = msg->len,
+		.src_stag = msg->src.lkey,
+		.src_to = msg->src.laddr,
+	};
+
+	rdmap_read_advance(&req, msg->sent);
+	/* requests were numbered from 1 and taken in order */
+	term_quote_read(&qp->tx.quote, qp->irq_head, &req);
+	tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_SRC_REVOKED);
+}
+
 static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 {
 	switch (rv) {
@@ -101,7 +124,7 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 		tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_LOCAL);
 		return TX_IDLE;
 	case -EACCES:
-		tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_SRC_STAG);
+		tx_source_gone(qp);
 		return TX_IDLE;
 	default:
 		tx_fault(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
@@ -134,10 +157,11 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 		burst = tx->out_len;
 		sent = burst ? tx_flush(qp, bh, rv > 0) : 0;
 		siw_flight_sent(qp, tx->taken);
-		if (sent)
-			return tx_failed(qp, sent);
+		/* a fault ends the connection, also if TCP is full just now */
 		if (rv < 0)
 			return tx_failed(qp, rv);
+		if (sent)
+			return tx_failed(qp, sent);
 		if (rv == 0 && tx->starved)
 			return tx_starved(qp, bh);
 		/* a full burst, or completions, may have been what was missing */
@@ -303,7 +327,7 @@ void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len)
 		return;
 	qp->tx.eor = true;
 	if (tx_flush_wait(qp, until))
-		siw_stat_inc(qp->sdev, SIW_STAT_TERM_SENT);
+		siw_stat_term(qp->sdev, true, term);
 }
 
 /**

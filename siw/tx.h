@@ -127,6 +127,7 @@ struct siw_tx {
 	} msn;
 	struct siw_wqe wqe;
 	struct siw_tx_msg msg;
+	struct term_quote quote;
 	void *scratch;
 	struct tasklet_struct tasklet;
 	struct work_struct work;

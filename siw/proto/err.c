@@ -39,6 +39,7 @@ static const struct iw_err_info faults[IW_ERR_COUNT] = {
 	RDMAP_PROT(IW_ERR_SRC_ACCESS,		"src_access",		0x02),
 	RDMAP_PROT(IW_ERR_SRC_STREAM,		"src_stream",		0x03),
 	RDMAP_PROT(IW_ERR_SRC_WRAP,		"src_wrap",		0x04),
+	RDMAP_PROT(IW_ERR_SRC_REVOKED,		"src_revoked",		0x00),
 	RDMAP_PROT(IW_ERR_INV_STREAM,		"inv_stream",		0x09),
 	RDMAP_PROT(IW_ERR_PROTECTION,		"protection",		0xff),
 

@@ -26,6 +26,7 @@ enum iw_err {
 	IW_ERR_SRC_ACCESS,
 	IW_ERR_SRC_STREAM,	/* STag of another PD or stream */
 	IW_ERR_SRC_WRAP,
+	IW_ERR_SRC_REVOKED,	/* STag went away before all was sent */
 	IW_ERR_INV_STREAM,	/* invalidate an STag of another PD or stream */
 	IW_ERR_PROTECTION,	/* any other */
 

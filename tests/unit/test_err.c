@@ -21,6 +21,7 @@ static const struct triple triples[] = {
 	{ IW_ERR_SRC_ACCESS, 0x0102, true, IW_QUOTE_READ },
 	{ IW_ERR_SRC_STREAM, 0x0103, true, IW_QUOTE_READ },
 	{ IW_ERR_SRC_WRAP, 0x0104, true, IW_QUOTE_READ },
+	{ IW_ERR_SRC_REVOKED, 0x0100, true, IW_QUOTE_READ },
 	{ IW_ERR_INV_STREAM, 0x0109, true, IW_QUOTE_READ },
 	{ IW_ERR_PROTECTION, 0x01ff, true, IW_QUOTE_READ },
 	{ IW_ERR_RDMAP_VERSION, 0x0205, true, IW_QUOTE_DDP },
