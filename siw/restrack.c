@@ -15,6 +15,8 @@
 
 /* Longest "[v6 address%scope]:port" */
 #define SIW_ADDR_LEN	72
+/* Code and name of a Terminate */
+#define SIW_TERM_LEN	72
 
 static struct nlattr *siw_res_begin(struct sk_buff *msg)
 {
@@ -60,6 +62,22 @@ static int siw_put_conn(struct sk_buff *msg, struct siw_qp *qp)
 	return 0;
 }
 
+/* A Terminate, if there was one: its code, and its name for people. */
+static int siw_put_term(struct sk_buff *msg, const char *name,
+			const u8 raw[RDMAP_TERM_MIN])
+{
+	struct term_info info;
+	char buf[SIW_TERM_LEN];
+
+	if (!memchr_inv(raw, 0, RDMAP_TERM_MIN))
+		return 0;
+	term_decode(raw, RDMAP_TERM_MIN, &info);
+	/* of what it quotes nothing is kept */
+	info.truncated = false;
+	term_describe(buf, sizeof(buf), &info);
+	return rdma_nl_put_driver_string(msg, name, buf);
+}
+
 /**
  * siw_fill_res_qp() - verbs entry point: the connection of a QP
  * @msg: netlink message under construction
@@ -72,18 +90,15 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 {
 	struct siw_qp *qp = to_siw_qp(base);
 	struct nlattr *nest = siw_res_begin(msg);
-	__be32 term;
 	int err;
 
 	if (!nest)
 		return -EMSGSIZE;
 	err = rdma_nl_put_driver_u32(msg, "sq_size", qp->sq_size) ||
 	      rdma_nl_put_driver_u32(msg, "rq_size", qp->rq_size) ||
-	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error));
-	memcpy(&term, qp->term_rcvd, sizeof(term));
-	if (!err && term)
-		err = rdma_nl_put_driver_u32_hex(msg, "terminate",
-						 be32_to_cpu(term));
+	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error)) ||
+	      siw_put_term(msg, "terminate_sent", qp->term_sent) ||
+	      siw_put_term(msg, "terminate_received", qp->term_rcvd);
 	mutex_lock(&qp->mutex);
 	if (!err && qp->llp)
 		err = siw_put_conn(msg, qp);

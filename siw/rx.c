@@ -94,11 +94,11 @@ static void rx_fault(struct siw_qp *qp, enum iw_err err, const void *ulpdu,
 {
 	set_bit(SIW_QPF_RX_STOP, &qp->flags);
 	qp->rx.paused = false;
-	rx_count_fault(qp, err);
 	if (err == IW_ERR_TERMINATED) {
 		siw_qp_down(qp, SIW_DOWN_TERM, err);
 		return;
 	}
+	rx_count_fault(qp, err);
 	if (ulpdu)
 		term_quote_segment(&qp->rx.quote, ulpdu, avail, ulpdu_len);
 	siw_qp_down(qp, SIW_DOWN_PROTO, err);

@@ -12,6 +12,7 @@
 #include "rx.h"
 #include "srq.h"
 #include "stats.h"
+#include "trace.h"
 
 /* ---------------------------------------------------------- placement --- */
 
@@ -448,13 +449,15 @@ static enum iw_err rx_terminate(struct siw_qp *qp, const struct ddp_seg *seg,
 				const void *ulpdu, struct siw_cursor *c)
 {
 	const u8 *hdr = ulpdu + DDP_UNTAGGED_LEN;
-	u32 n = min_t(u32, seg->payload_len, sizeof(qp->term_rcvd));
+	__be32 raw;
 
 	if (rdmap_check_size(seg, 0))
 		return IW_ERR_FIXED_LEN;
-	memset(qp->term_rcvd, 0, sizeof(qp->term_rcvd));
-	memcpy(qp->term_rcvd, hdr, n);
-	siw_stat_inc(qp->sdev, SIW_STAT_TERM_RCVD);
+	/* rdmap_decode() made sure of that many octets */
+	memcpy(&raw, hdr, sizeof(raw));
+	memcpy(qp->term_rcvd, hdr, sizeof(qp->term_rcvd));
+	trace_siw_term(qp->qpn, false, be32_to_cpu(raw));
+	siw_stat_term(qp->sdev, false, hdr);
 	return IW_ERR_TERMINATED;
 }
 

@@ -91,7 +91,7 @@ static void send_terminate(struct siw_ep *ep, enum iw_err err,
 	}
 	if (siw_llp_send_buf(ep->llp, out, size) != size)
 		return;
-	siw_stat_inc(ep->sdev, SIW_STAT_TERM_SENT);
+	siw_stat_term(ep->sdev, true, term);
 	trace_siw_term(ep->qpn, true, be32_to_cpup((__be32 *)term));
 }
 

@@ -2,7 +2,27 @@
 /*
  * Counters of a device, for `rdma statistic` and sysfs.
  */
+#include <iwarp/rdmap.h>
+#include "proto/term.h"
 #include "stats.h"
+
+/* Terminates by what they say: layer, type, code. */
+static const u16 siw_term_codes[] = {
+	0x0000,
+	0x0100, 0x0101, 0x0102, 0x0103, 0x0104, 0x0109, 0x01ff,
+	0x0205, 0x0206, 0x0207, 0x0208, 0x0209, 0x02ff,
+	0x1000,
+	0x1100, 0x1101, 0x1102, 0x1103, 0x1104,
+	0x1201, 0x1202, 0x1203, 0x1204, 0x1205, 0x1206,
+	0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007,
+};
+
+static_assert(ARRAY_SIZE(siw_term_codes) ==
+	      SIW_STAT_TERM_OTHER - SIW_STAT_TERM_CODES);
+
+/* In the order of siw_term_codes */
+#define TERM(_i, _code) \
+	[SIW_STAT_TERM_CODES + (_i)].name = "terminates_" _code
 
 static const struct rdma_stat_desc siw_stat_descs[] = {
 	[SIW_STAT_TX_BYTES].name = "tx_bytes",
@@ -29,9 +49,68 @@ static const struct rdma_stat_desc siw_stat_descs[] = {
 	[SIW_STAT_SRQ_LIMITS].name = "srq_limit_events",
 	[SIW_STAT_RNR].name = "receives_missing",
 	[SIW_STAT_RNR_WAITS].name = "receives_waited_for",
+	TERM(0, "0_0_00"),
+	TERM(1, "0_1_00"),
+	TERM(2, "0_1_01"),
+	TERM(3, "0_1_02"),
+	TERM(4, "0_1_03"),
+	TERM(5, "0_1_04"),
+	TERM(6, "0_1_09"),
+	TERM(7, "0_1_ff"),
+	TERM(8, "0_2_05"),
+	TERM(9, "0_2_06"),
+	TERM(10, "0_2_07"),
+	TERM(11, "0_2_08"),
+	TERM(12, "0_2_09"),
+	TERM(13, "0_2_ff"),
+	TERM(14, "1_0_00"),
+	TERM(15, "1_1_00"),
+	TERM(16, "1_1_01"),
+	TERM(17, "1_1_02"),
+	TERM(18, "1_1_03"),
+	TERM(19, "1_1_04"),
+	TERM(20, "1_2_01"),
+	TERM(21, "1_2_02"),
+	TERM(22, "1_2_03"),
+	TERM(23, "1_2_04"),
+	TERM(24, "1_2_05"),
+	TERM(25, "1_2_06"),
+	TERM(26, "2_0_01"),
+	TERM(27, "2_0_02"),
+	TERM(28, "2_0_03"),
+	TERM(29, "2_0_04"),
+	TERM(30, "2_0_05"),
+	TERM(31, "2_0_06"),
+	TERM(32, "2_0_07"),
+	[SIW_STAT_TERM_OTHER].name = "terminates_other",
 };
 
 static_assert(ARRAY_SIZE(siw_stat_descs) == SIW_NUM_STATS);
+
+/**
+ * siw_stat_term() - count a Terminate
+ * @sdev: device
+ * @sent: by us, or received
+ * @raw: its first RDMAP_TERM_MIN octets
+ *
+ * Context: any.
+ */
+void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw)
+{
+	struct term_info info;
+	u16 code, i;
+
+	siw_stat_inc(sdev, sent ? SIW_STAT_TERM_SENT : SIW_STAT_TERM_RCVD);
+	term_decode(raw, RDMAP_TERM_MIN, &info);
+	code = info.layer << 12 | info.etype << 8 | info.code;
+	/* of a local catastrophe any code may be sent */
+	if (code <= 0xff)
+		code = 0;
+	for (i = 0; i < ARRAY_SIZE(siw_term_codes); i++)
+		if (siw_term_codes[i] == code)
+			break;
+	siw_stat_inc(sdev, SIW_STAT_TERM_CODES + i);
+}
 
 /**
  * siw_stats_init() - allocate the counters of a device

@@ -35,6 +35,8 @@ enum siw_stat {
 	SIW_STAT_SRQ_LIMITS,
 	SIW_STAT_RNR,
 	SIW_STAT_RNR_WAITS,
+	SIW_STAT_TERM_CODES,	/* one for each code that the RFCs assign */
+	SIW_STAT_TERM_OTHER = SIW_STAT_TERM_CODES + 33,
 	SIW_NUM_STATS
 };
 
@@ -54,6 +56,7 @@ static inline void siw_stat_inc(struct siw_device *sdev, enum siw_stat id)
 	this_cpu_inc(sdev->stats->val[id]);
 }
 
+void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw);
 int siw_stats_init(struct siw_device *sdev);
 void siw_stats_exit(struct siw_device *sdev);
 struct rdma_hw_stats *siw_alloc_hw_port_stats(struct ib_device *ibdev,

@@ -129,8 +129,10 @@ TRACE_EVENT(siw_term,
 		__entry->sent = sent;
 		__entry->octets = octets;
 	),
-	TP_printk("qpn=%u %s octets=%08x", __entry->qpn,
-		  __entry->sent ? "sent" : "received", __entry->octets)
+	TP_printk("qpn=%u %s %x/%x/%02x octets=%08x", __entry->qpn,
+		  __entry->sent ? "sent" : "received", __entry->octets >> 28,
+		  __entry->octets >> 24 & 0xf, __entry->octets >> 16 & 0xff,
+		  __entry->octets)
 );
 
 /* A fault that was found; @err: its name, @detail: what the finder knows. */

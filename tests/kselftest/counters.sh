@@ -111,7 +111,10 @@ tracepoints()
 	head -n 60 "$work/trace"
 	[ "$(wc -l < "$work/trace")" -ge 6 ] || fail "hardly anything is traced"
 	grep -q siw_conn "$work/trace" || fail "no connection event"
-	grep -q siw_term "$work/trace" || fail "no Terminate event"
+	grep -q 'siw_term.* sent 1/1/00' "$work/trace" ||
+		fail "the Terminate sent is not traced"
+	grep -q 'siw_term.* received 1/1/00' "$work/trace" ||
+		fail "the Terminate received is not traced"
 	awk 'length($0) > 400 { exit 1 }' "$work/trace"
 }
 
@@ -137,6 +140,7 @@ t "rejections are counted" grows "$(bin cm_test)" reject -- \
 	siw2:connects_rejected:5
 t "Terminates are counted" grows "$(bin error_test)" viol_write_bad_key -- \
 	siw1:terminates_sent:1 siw2:terminates_received:1 \
+	siw1:terminates_1_1_00:1 siw2:terminates_1_1_00:1 \
 	siw1:rx_access_errors:1
 t "resources have details" details
 t "tracepoints tell of connections and errors" tracepoints
