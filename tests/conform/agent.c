@@ -294,7 +294,7 @@ int post_recvs(struct conn *c, unsigned int count)
 		struct ibv_sge sge = {
 			.addr = (uintptr_t)c->rbuf + c->next_slot * c->cfg.rsize,
 			.length = c->cfg.rsize,
-			.lkey = c->rmr->lkey,
+			.lkey = c->rmr ? c->rmr->lkey : 0,
 		};
 		struct ibv_recv_wr wr = {
 			.wr_id = c->next_slot, .sg_list = &sge, .num_sge = 1,

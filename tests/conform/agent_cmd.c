@@ -314,7 +314,8 @@ static void build_wr(struct conn *c, const char *line, int op,
 	uint64_t off = arg_num(line, "off", 0);
 
 	sge->addr = (uintptr_t)(sink ? c->s->reg[RK].base : src_buf) + off;
-	sge->lkey = sink ? c->s->reg[RK].mr->lkey : c->s->src_mr->lkey;
+	sge->lkey = arg_num(line, "lkey", sink ? c->s->reg[RK].mr->lkey :
+						 c->s->src_mr->lkey);
 	sge->length = is_atomic(op) ? 8 : arg_num(line, "len", 16);
 	wr->sg_list = sge;
 	wr->num_sge = sge->length ? 1 : 0;
@@ -462,11 +463,29 @@ static void cmd_poke(struct session *s, const char *line)
 	say(s, "OK\n");
 }
 
+/* The memory of a connection's receives goes away under them. */
+static void dereg_recv(struct session *s, const char *line)
+{
+	struct conn *c = arg_conn(s, line);
+
+	if (!c || !c->rmr || ibv_dereg_mr(c->rmr)) {
+		say(s, "ERR not registered\n");
+		return;
+	}
+	c->rmr = NULL;
+	say(s, "OK\n");
+}
+
 static void cmd_dereg(struct session *s, const char *line)
 {
 	struct region *r = arg_region(s, line);
+	const char *name = arg(line, "region");
 	int err;
 
+	if (name && !strncmp(name, "recv", 4)) {
+		dereg_recv(s, line);
+		return;
+	}
 	if (!r || !r->mr) {
 		say(s, "ERR not registered\n");
 		return;
@@ -558,6 +577,19 @@ static void cmd_query(struct session *s, const char *line)
 		    attr.max_dest_rd_atomic, attr.max_rd_atomic, c->early_done);
 }
 
+static void cmd_fail(struct session *s, const char *line)
+{
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_ERR };
+	struct conn *c = arg_conn(s, line);
+
+	if (!c || !c->id || !c->id->qp)
+		say(s, "ERR no queue pair\n");
+	else if (ibv_modify_qp(c->id->qp, &attr, IBV_QP_STATE))
+		say_errno(s, "modify_qp", errno);
+	else
+		say(s, "OK\n");
+}
+
 static void cmd_async(struct session *s, const char *line)
 {
 	struct conn *c = arg_conn(s, line);
@@ -635,7 +667,7 @@ static const struct {
 	{ "REG", cmd_reg }, { "TOP", cmd_top }, { "QUERY", cmd_query },
 	{ "ASYNC", cmd_async }, { "DISCONNECT", cmd_disconnect },
 	{ "POLLING", cmd_polling }, { "DROP", cmd_drop }, { "MEM", cmd_mem },
-	{ "QUIT", cmd_quit },
+	{ "FAIL", cmd_fail }, { "QUIT", cmd_quit },
 };
 
 /**

@@ -17,7 +17,7 @@ from .conn import Fail, Skip
 from .dut import Env, T
 
 for _name in ('group_abc', 'group_de', 'group_fg', 'group_h', 'group_ij', 'group_k',
-              'group_more'):
+              'group_more', 'group_rules'):
     importlib.import_module('iwarp_conform.' + _name)
 
 
