@@ -12,6 +12,8 @@ plugin_dir=/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null ||
 	echo x86_64-linux-gnu)/libibverbs
 # The provider interface ours is built for; see rdma-provider/.
 plugin=$plugin_dir/libsiw-rdmav34.so
+# Goes before librspreload.so: tools/rsselect.c
+preload=/usr/local/lib/librsselect.so
 diverted=$plugin_dir/libsiw-rdmav34.so.distrib
 
 die()
