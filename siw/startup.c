@@ -400,8 +400,11 @@ static void late_active(struct siw_ep *ep)
 /* The initiator owes us silence until it has our Reply (RFC 5044 7.1.2). */
 static bool peer_waits(struct siw_ep *ep)
 {
-	return siw_llp_status(ep->llp) == SIW_LLP_UP &&
-	       !siw_llp_readable(ep->llp);
+	if (siw_llp_readable(ep->llp)) {
+		trace_siw_error(0, iw_err_name(IW_ERR_MPA_TRAILING), 0);
+		return false;
+	}
+	return siw_llp_status(ep->llp) == SIW_LLP_UP;
 }
 
 static void run_offered(struct siw_ep *ep)

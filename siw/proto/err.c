@@ -41,7 +41,6 @@ static const struct iw_err_info faults[IW_ERR_COUNT] = {
 	RDMAP_PROT(IW_ERR_SRC_WRAP,		"src_wrap",		0x04),
 	RDMAP_PROT(IW_ERR_SRC_REVOKED,		"src_revoked",		0x00),
 	RDMAP_PROT(IW_ERR_INV_STREAM,		"inv_stream",		0x09),
-	RDMAP_PROT(IW_ERR_PROTECTION,		"protection",		0xff),
 
 	RDMAP_OPER(IW_ERR_RDMAP_VERSION,	"rdmap_version",	0x05),
 	RDMAP_OPER(IW_ERR_OPCODE,		"opcode",		0x06),
@@ -50,13 +49,10 @@ static const struct iw_err_info faults[IW_ERR_COUNT] = {
 	RDMAP_OPER(IW_ERR_ATOMIC_OPCODE,	"atomic_opcode",	0x06),
 	RDMAP_OPER(IW_ERR_RESP_UNSOLICITED,	"resp_unsolicited",	0x06),
 	RDMAP_OPER(IW_ERR_ATOMIC_ALIGN,	"atomic_align",		0x07),
-	RDMAP_OPER(IW_ERR_STREAM,		"stream",		0x07),
-	RDMAP_OPER(IW_ERR_GLOBAL,		"global",		0x08),
 	RDMAP_OPER(IW_ERR_INV_STAG,		"inv_stag",		0x09),
 	RDMAP_OPER(IW_ERR_IMM_LEN,		"imm_len",		0xff),
 	RDMAP_OPER(IW_ERR_ATOMIC_RESP_ID,	"atomic_resp_id",	0xff),
 	RDMAP_OPER(IW_ERR_ULP_WORD_CHANGED,	"ulp_word_changed",	0xff),
-	RDMAP_OPER(IW_ERR_OPERATION,		"operation",		0xff),
 
 	DDP_LOCAL(IW_ERR_DDP_LOCAL,		"ddp_local",		0x00),
 

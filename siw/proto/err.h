@@ -28,7 +28,6 @@ enum iw_err {
 	IW_ERR_SRC_WRAP,
 	IW_ERR_SRC_REVOKED,	/* STag went away before all was sent */
 	IW_ERR_INV_STREAM,	/* invalidate an STag of another PD or stream */
-	IW_ERR_PROTECTION,	/* any other */
 
 	/* RDMAP, remote operation */
 	IW_ERR_RDMAP_VERSION,
@@ -38,13 +37,10 @@ enum iw_err {
 	IW_ERR_ATOMIC_OPCODE,
 	IW_ERR_RESP_UNSOLICITED, /* Read Response without a Read */
 	IW_ERR_ATOMIC_ALIGN,
-	IW_ERR_STREAM,		/* catastrophic, this stream only */
-	IW_ERR_GLOBAL,		/* catastrophic, the whole device */
 	IW_ERR_INV_STAG,	/* STag cannot be invalidated */
 	IW_ERR_IMM_LEN,		/* Immediate Data is not eight octets */
 	IW_ERR_ATOMIC_RESP_ID,	/* identifier of no outstanding atomic */
 	IW_ERR_ULP_WORD_CHANGED, /* RsvdULP differs within a message */
-	IW_ERR_OPERATION,	/* any other */
 
 	/* DDP, local */
 	IW_ERR_DDP_LOCAL,	/* posted receive buffer not accessible */

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""Tables for the documentation, made from the results of two runs.
+"""Tables for the documentation, made from the results of runs.
 
-Usage: tables.py OURS.json CONTROL.json > tables.rst
+Usage: tables.py OURS.json CONTROL-6.12.json CONTROL-6.1.json DOCUMENT
+
+Replaces both tables of DOCUMENT, which are its last sections. Where the code of each
+requirement is, and what beside the wire cases tests it, is in places.txt.
 """
 
+import collections
+import functools
 import json
 import os
 import sys
@@ -45,24 +50,19 @@ WHY = {
     'TC-142': 'pad octets are not zero',
 }
 
-# Requirements no wire case can look at: what stands for them.
-ELSEWHERE = {
-    'MPA-15': 'unit tests of the startup parser; rdma_cm limits private data to 255 octets',
-    'MPA-20': 'unit tests of the startup parser',
-    'ENH-06': 'allowance, not used: Rev 2 is always offered (T-06)',
-    'ENH-22': 'fault injection, not from the wire',
-    'MPA-56': 'receivers do not see TCP segments; measured by tests/bench',
-    'DDP-29': 'cannot be produced over a correct TCP',
-    'DDP-32': 'memory windows of type 2: tests/kselftest',
-    'RDM-31': 'allowance',
-    'EXT-13': 'as RDM-20; TC-136 has no response that matches',
-    'SEC-02': 'memory windows of type 2: tests/kselftest',
-    'SEC-09': 'duty of applications', 'SEC-10': 'duty of applications',
-    'SEC-14': 'SRQ limit event: tests/kselftest',
-    'SEC-16': 'uverbs objects belong to one process: RDMA core',
-    'SEC-18': 'registration: tests/kselftest',
-    'SEC-21': 'IPsec below TCP changes nothing but EMSS, see TC-061',
-}
+Place = collections.namedtuple('Place', 'code tests remark')
+
+
+@functools.cache
+def places():
+    """requirement -> Place, from places.txt."""
+    found = {}
+    with open(os.path.join(HERE, 'places.txt'), encoding='utf-8') as lines:
+        for line in lines:
+            if line[0] not in '#\n':
+                name, *rest = (part.strip() for part in line.split('|'))
+                found[name] = Place(*rest)
+    return found
 
 
 def load(path):
@@ -80,62 +80,77 @@ def verdict(entry):
     return {'PASS': 'pass', 'FAIL': 'fail', 'SKIP': 'skip'}[entry['verdict']]
 
 
-def rst(text):
-    """Text that rst takes as it is."""
-    return text.replace('*', '\\*').replace('|', '\\|').replace('_ ', '\\_ ')
-
-
-def table(head, rows):
-    """A list-table."""
-    lines = ['.. list-table::', '   :header-rows: 1', '']
-    for row in [head] + rows:
-        for i, cell in enumerate(row):
-            lines.append('   %s %s' % ('* -' if i == 0 else '  -', rst(cell)))
+def table(head, widths, rows):
+    """A csv-table, one line a row."""
+    lines = ['.. csv-table::', '   :delim: |', '   :widths: ' + widths,
+             '   :header: ' + ' | '.join(head), '']
+    lines += ['   ' + ' | '.join(c.replace('*', '\\*').replace('|', '/') for c in row).rstrip()
+              for row in rows]
     return '\n'.join(lines) + '\n'
 
 
-def case_rows(ours, control):
-    """Every case with both verdicts and the difference explained."""
+def why(name, series, entry):
+    """What stands behind a verdict of a control that is not "pass"."""
+    if entry['verdict'] == 'PASS':
+        return ''
+    known = WHY.get(name) if entry['verdict'] == 'FAIL' else None
+    return '%s: %s' % (series, (known or entry['reason'])[:160])
+
+
+def case_rows(ours, controls):
+    """Every case with all verdicts and the difference explained."""
     rows = []
-    for name in sorted(main.ALL):
-        mine, other = ours.get(name), control.get(name)
-        words = []
-        if mine and mine['verdict'] != 'PASS':
-            words.append(mine['reason'])
-        if other and other['verdict'] == 'FAIL':
-            words.append(WHY.get(name, other['reason']))
-        elif other and other['verdict'] == 'SKIP' and verdict(mine) != 'skip':
-            words.append('control: ' + other['reason'])
-        rows.append((name, ' '.join(main.ALL[name].reqs) or main.ALL[name].other, verdict(mine),
-                     verdict(other), '; '.join(words)[:160]))
+    for name, case in sorted(main.ALL.items()):
+        mine = ours.get(name)
+        words = [mine['reason']] if mine and mine['verdict'] != 'PASS' else []
+        for series, results in controls.items():
+            text = why(name, series, results[name]) if name in results else ''
+            if text.partition(': ')[2] not in [w.partition(': ')[2] for w in words]:
+                words.append(text)
+        rows.append([name, case.run.__name__, ' '.join(case.reqs) or case.other, verdict(mine),
+                     *(verdict(r.get(name)) for r in controls.values()),
+                     '; '.join(w for w in words if w)])
     return rows
 
 
 def requirement_rows(ours):
-    """Every requirement with its cases and what they said."""
+    """Every requirement with its code, its tests and what they said."""
     rows = []
     for name, (source, severity, _) in report.REQUIREMENTS.items():
+        place = places()[name]
         cases = [c for c in sorted(main.ALL) if name in main.ALL[c].reqs]
         said = {verdict(ours.get(c)) for c in cases}
-        result = 'fail' if 'fail' in said else 'pass' if 'pass' in said else 'skip'
-        rows.append((name, source, severity, ' '.join(cases) or ELSEWHERE[name],
-                     result if cases else 'elsewhere'))
+        result = ('not met' if place.remark.startswith('not met') else 'fail' if 'fail' in said
+                  else 'pass' if 'pass' in said else '' if cases else 'pass' if place.tests
+                  else '-')
+        rows.append([name, source, severity, place.code,
+                     ' '.join(cases + place.tests.split()), result, place.remark])
     return rows
 
 
-def print_tables(ours, control):
+def tables(ours, controls):
     """Both tables."""
-    print('.. SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause\n'
-          '.. made by tests/conform/tables.py\n')
-    print('Cases\n-----\n')
-    print(table(('case', 'requirements', 'ours', 'mainline', 'remark'),
-                case_rows(ours, control)))
-    print('Requirements\n------------\n')
-    print(table(('requirement', 'RFC section', 'severity', 'cases', 'ours'),
-                requirement_rows(ours)))
+    return '\n'.join((
+        'Cases\n-----\n',
+        table(('case', 'name', 'requirements', 'ours', *('mainline ' + c for c in controls),
+               'remark'), '8 16 20 6 8 8 34', case_rows(ours, controls)),
+        'Requirements\n------------\n',
+        table(('requirement', 'RFC section', 'severity', 'code', 'tests', 'ours', 'remark'),
+              '9 12 5 26 28 6 14', requirement_rows(ours))))
+
+
+def replace(path, text):
+    """Put the tables at the end of the document."""
+    with open(path, encoding='utf-8') as data:
+        head, found, _ = data.read().partition('\nCases\n-----\n')
+    if not found:
+        sys.exit('no section "Cases" in ' + path)
+    with open(path, 'w', encoding='utf-8') as out:
+        out.write(head + '\n' + text)
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
-    print_tables(load(sys.argv[1]), load(sys.argv[2]))
+    replace(sys.argv[4], tables(load(sys.argv[1]), {'6.12': load(sys.argv[2]),
+                                                   '6.1': load(sys.argv[3])}))
