@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#
+# perftest with MPA markers in both directions, with CRC and without: the octets
+# on the wire are followed one by one, tshark judges the CRCs, and the programs
+# check their data.
+
+. "$(dirname "$0")/lib.sh"
+
+if ! command -v tcpdump > /dev/null || ! command -v tshark > /dev/null ||
+	! command -v ib_write_bw > /dev/null; then
+	echo "TAP version 13"
+	echo "1..0 # SKIP no tcpdump, tshark or perftest"
+	exit 4
+fi
+
+port=7700
+
+setting()	# NAME VALUE
+{
+	echo "$2" > "/sys/class/infiniband/siw1/$1"
+	echo "$2" > "/sys/class/infiniband/siw2/$1"
+}
+
+# Not all that tshark shows of marked streams is right, but its CRC verdict is.
+crc_verdict()	# CAPTURE CRC
+{
+	local good bad
+
+	tshark -n -r "$1" --disable-protocol rpcordma \
+		--disable-protocol smb_direct -Y iwarp_mpa.fpdu -O iwarp_mpa \
+		> "$work/text" 2> "$work/tshark.err" || fail "tshark"
+	good=$(grep -c 'CRC.*Good CRC32' "$work/text" || true)
+	bad=$(grep -c 'CRC.*Bad CRC32' "$work/text" || true)
+	echo "tshark: $good good CRCs, $bad bad"
+	[ "$bad" = 0 ] || fail "bad CRC"
+	[ "$2" = off ] || [ "$good" -gt 50 ] || fail "hardly any CRC was checked"
+}
+
+# LEAST: markers that must be seen in the direction that has fewer
+marked()	# CRC LEAST PROGRAM ARGS...
+{
+	local crc=$1 least=$2 dump s pcap=$work/marked.pcap
+	shift 2
+
+	setting markers on
+	setting crc "$crc"
+	port=$((port + 1))
+	ip netns exec h1 tcpdump -U -i eth1 -s 0 -B 65536 -w "$pcap" tcp \
+		> "$work/tcpdump" 2>&1 &
+	dump=$!
+	until_ok 10 grep -q 'listening on' "$work/tcpdump"
+	ip netns exec h1 "$@" -R -F -d siw1 -p $port > "$work/srv" 2>&1 &
+	s=$!
+	wait_listen h1 $port
+	h2 "$@" -R -F -d siw2 -p $port 10.0.0.1 > "$work/cli" 2>&1 || {
+		cat "$work/srv" "$work/cli"
+		fail "$1"
+	}
+	wait "$s" || fail "server of $1"
+	sleep 0.5
+	kill -INT "$dump"
+	wait "$dump" || true
+	grep 'dropped by kernel' "$work/tcpdump" || true
+	run /usr/bin/python3 "$here/mpa_stream.py" "$pcap" "$crc" "$least"
+	crc_verdict "$pcap" "$crc"
+}
+
+begin
+topology
+for crc in on off; do
+	t "Writes both ways, markers, CRC $crc" marked $crc 500 \
+		ib_write_bw -b -s 65536 -n 10
+	t "Reads, markers, CRC $crc" marked $crc 1 \
+		ib_read_bw -s 65536 -n 10
+	t "Sends both ways, markers, CRC $crc" marked $crc 200 \
+		ib_send_bw -b -s 8192 -n 20
+	t "small Sends, markers, CRC $crc" marked $crc 5 \
+		ib_send_lat -s 100 -n 50
+	t "small Writes, markers, CRC $crc" marked $crc 5 \
+		ib_write_lat -s 300 -n 20
+done
+finish
