@@ -15,6 +15,8 @@ static int post_opcode(enum ib_wr_opcode op)
 		return SIW_OP_SEND;
 	case IB_WR_SEND_WITH_INV:
 		return SIW_OP_SEND_REMOTE_INV;
+	case IB_WR_SEND_WITH_IMM:
+		return SIW_OP_SEND_WITH_IMM;
 	case IB_WR_RDMA_WRITE:
 		return SIW_OP_WRITE;
 	case IB_WR_RDMA_WRITE_WITH_IMM:
@@ -135,6 +137,9 @@ static int post_fill(struct siw_qp *qp, struct siw_sqe_ext *slot,
 		return 0;
 	case SIW_OP_SEND_REMOTE_INV:
 		slot->rkey = wr->ex.invalidate_rkey;
+		return post_sges(qp, slot, wr);
+	case SIW_OP_SEND_WITH_IMM:
+		slot->imm_data = (__force u32)wr->ex.imm_data;
 		return post_sges(qp, slot, wr);
 	case SIW_OP_SEND:
 		return post_sges(qp, slot, wr);

@@ -498,6 +498,7 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->placed = 0;
 	rx->got = 0;
 	rx->write_len = 0;
+	rx->send_imm = false;
 	rx->quote.len = 0;
 	rx->deferred = 0;
 	rx->held = 0;

@@ -33,6 +33,8 @@ struct siw_qp;
  * @room: octets @rqe has room for
  * @placed: octets of the message placed
  * @got: octets of the oldest Read's response placed
+ * @imm: Immediate Data that came ahead of its Send
+ * @send_imm: there is some
  * @write_len: octets of the last Write, for Immediate Data
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
@@ -57,6 +59,8 @@ struct siw_rx {
 	u32 room;
 	u32 placed;
 	u32 got;
+	__be32 imm;
+	bool send_imm;
 	u32 write_len;
 	struct term_quote quote;
 	struct delayed_work work;

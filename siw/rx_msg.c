@@ -187,6 +187,11 @@ static enum iw_err rx_deliver_send(struct siw_qp *qp,
 		wc.flags |= SIW_WC_WITH_INV;
 		wc.ex = seg->ulp_word;
 	}
+	if (qp->rx.send_imm && !(flags & RDMAP_OP_INV)) {
+		wc.flags |= SIW_WC_WITH_IMM;
+		wc.ex = (__force u32)qp->rx.imm;
+	}
+	qp->rx.send_imm = false;
 	if (flags & RDMAP_OP_SE)
 		wc.flags |= SIW_WC_SOLICITED;
 	rx_complete_receive(qp, &wc);
@@ -209,7 +214,10 @@ static enum iw_err rx_send(struct siw_qp *qp, const struct ddp_seg *seg,
 	return seg->last ? rx_deliver_send(qp, seg) : IW_OK;
 }
 
-/* The octets go to the completion, none to memory (Q15). */
+/*
+ * The octets go to the completion, none to memory (Q15): to one of their own,
+ * or to that of the Send behind them.
+ */
 static enum iw_err rx_imm(struct siw_qp *qp, const struct ddp_seg *seg,
 			  const void *ulpdu, struct siw_cursor *c)
 {
@@ -219,13 +227,19 @@ static enum iw_err rx_imm(struct siw_qp *qp, const struct ddp_seg *seg,
 		.bytes = qp->rx.write_len,
 	};
 	enum iw_err err = rdmap_check_size(seg, 0);
+	const void *hdr = ulpdu + DDP_UNTAGGED_LEN;
 
+	if (!err && rdmap_imm_of_send(hdr)) {
+		qp->rx.imm = rdmap_get_imm(hdr);
+		qp->rx.send_imm = true;
+		return IW_OK;
+	}
 	/* a receive is there before its size matters */
 	if (!rx_take_receive(qp))
 		return IW_ERR_NO_BUFFER;
 	if (err)
 		return rx_receive_failed(qp, SIW_WC_LOC_LEN_ERR, err);
-	wc.ex = (__force u32)rdmap_get_imm(ulpdu + DDP_UNTAGGED_LEN);
+	wc.ex = (__force u32)rdmap_get_imm(hdr);
 	if (rdmap_op(seg->opcode)->flags & RDMAP_OP_SE)
 		wc.flags |= SIW_WC_SOLICITED;
 	qp->rx.write_len = 0;

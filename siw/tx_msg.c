@@ -306,12 +306,30 @@ static void tx_start_payload(struct siw_qp *qp, u8 opcode, bool tagged)
 		msg->stag = 1;
 }
 
-static int tx_start_send(struct siw_qp *qp)
+/* An Immediate Data message: on its own, or announcing a Send. */
+static int tx_put_imm(struct siw_qp *qp, u8 opcode, u32 kind, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	void *p;
+
+	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_IMM_FPDU_LEN), gfp);
+	if (!p)
+		return 0;
+	rdmap_put_imm(p, opcode, tx->msn.send++,
+		      (__force __be32)tx->wqe.imm, kind);
+	tx_commit(qp, p);
+	return 1;
+}
+
+static int tx_start_send(struct siw_qp *qp, gfp_t gfp)
 {
 	const struct siw_wqe *wqe = &qp->tx.wqe;
 	bool inv = wqe->opcode == SIW_OP_SEND_REMOTE_INV;
 	u8 opcode;
 
+	if (wqe->opcode == SIW_OP_SEND_WITH_IMM &&
+	    !tx_put_imm(qp, RDMAP_IMM, RDMAP_IMM_OF_SEND, gfp))
+		return 0;
 	if (wqe->flags & SIW_WQE_SOLICITED)
 		opcode = inv ? RDMAP_SEND_SE_INV : RDMAP_SEND_SE;
 	else
@@ -487,6 +505,7 @@ static int tx_start_wqe(struct siw_qp *qp, gfp_t gfp)
 	switch (wqe->opcode) {
 	case SIW_OP_SEND:
 	case SIW_OP_SEND_REMOTE_INV:
+	case SIW_OP_SEND_WITH_IMM:
 	case SIW_OP_WRITE:
 	case SIW_OP_EXT_WRITE_WITH_IMM:
 		if (!tx_sges_ok(qp, 0))
@@ -499,10 +518,10 @@ static int tx_start_wqe(struct siw_qp *qp, gfp_t gfp)
 		tx_note(qp, SIW_FLIGHT_DONE, 0, 0, NULL);
 		return 1;
 	}
-	if (wqe->opcode == SIW_OP_SEND ||
-	    wqe->opcode == SIW_OP_SEND_REMOTE_INV)
-		return tx_start_send(qp);
-	return tx_start_write(qp);
+	if (wqe->opcode == SIW_OP_WRITE ||
+	    wqe->opcode == SIW_OP_EXT_WRITE_WITH_IMM)
+		return tx_start_write(qp);
+	return tx_start_send(qp, gfp);
 }
 
 static int tx_next_wqe(struct siw_qp *qp, gfp_t gfp)
@@ -528,16 +547,9 @@ static int tx_next_wqe(struct siw_qp *qp, gfp_t gfp)
 
 static int tx_send_imm(struct siw_qp *qp, gfp_t gfp)
 {
-	struct siw_tx *tx = &qp->tx;
-	void *p;
-
-	p = tx_reserve(qp, mpa_fpdu_size(RDMAP_IMM_FPDU_LEN), gfp);
-	if (!p)
+	if (!tx_put_imm(qp, qp->tx.msg.imm, 0, gfp))
 		return 0;
-	rdmap_put_imm(p, tx->msg.imm, tx->msn.send++,
-		      (__force __be32)tx->wqe.imm);
-	tx_commit(qp, p);
-	tx->msg.imm = 0;
+	qp->tx.msg.imm = 0;
 	return 1;
 }
 

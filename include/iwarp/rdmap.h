@@ -72,14 +72,21 @@ static_assert(offsetof(struct rdmap_read_hdr, src_to) == 20,
 /**
  * struct rdmap_imm_hdr - Immediate Data (RFC 7306 6.2)
  * @data: immediate data of verbs, which is 32 bits wide
- * @zero: rest of the eight octets
+ * @kind: rest of the eight octets, 0 or %RDMAP_IMM_OF_SEND
  */
 struct rdmap_imm_hdr {
 	__be32	data;
-	__be32	zero;
+	__be32	kind;
 } __packed;
 
 static_assert(sizeof(struct rdmap_imm_hdr) == 8, "Immediate Data");
+
+/*
+ * Verbs have a Send with immediate data, RFC 7306 has none. Ours is an
+ * Immediate Data message with this in its second word, and the Send right behind
+ * it: "SwIm". Who does not know it takes two receives.
+ */
+#define RDMAP_IMM_OF_SEND	0x5377496d
 
 /* low four bits of the first word of an Atomic Request */
 #define RDMAP_AOP_MASK		0x0000000f

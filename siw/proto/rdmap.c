@@ -278,14 +278,14 @@ u32 rdmap_put_read_req(void *fpdu, u32 msn, const struct rdmap_read_req *r)
 	return len + RDMAP_READ_LEN;
 }
 
-u32 rdmap_put_imm(void *fpdu, u8 opcode, u32 msn, __be32 data)
+u32 rdmap_put_imm(void *fpdu, u8 opcode, u32 msn, __be32 data, u32 kind)
 {
 	u32 len = rdmap_put_untagged(fpdu, opcode, 0, msn, 0, RDMAP_IMM_LEN,
 				     true);
 	struct rdmap_imm_hdr *h = fpdu + len;
 
 	h->data = data;
-	h->zero = 0;
+	h->kind = cpu_to_be32(kind);
 	return len + RDMAP_IMM_LEN;
 }
 

@@ -280,6 +280,19 @@ static inline __be32 rdmap_get_imm(const void *hdr)
 }
 
 /**
+ * rdmap_imm_of_send() - does the Send behind it carry the Immediate Data?
+ * @hdr: RDMAP_IMM_LEN octets behind the DDP header
+ *
+ * Context: any.
+ */
+static inline bool rdmap_imm_of_send(const void *hdr)
+{
+	const struct rdmap_imm_hdr *h = hdr;
+
+	return h->kind == cpu_to_be32(RDMAP_IMM_OF_SEND);
+}
+
+/**
  * rdmap_rtr_type() - recognise a ready-to-receive message (RFC 6581 9.2)
  * @seg: decoded segment
  * @r: its Read Request header when @seg->opcode is RDMAP_READ_REQ, else unused
@@ -433,11 +446,12 @@ u32 rdmap_put_read_req(void *fpdu, u32 msn, const struct rdmap_read_req *r);
  * @opcode: RDMAP_IMM or RDMAP_IMM_SE
  * @msn: message sequence number on QN 0
  * @data: immediate data as verbs hand it over
+ * @kind: 0, or %RDMAP_IMM_OF_SEND if a Send follows that it belongs to
  *
  * Context: any.
  * Return: octets written.
  */
-u32 rdmap_put_imm(void *fpdu, u8 opcode, u32 msn, __be32 data);
+u32 rdmap_put_imm(void *fpdu, u8 opcode, u32 msn, __be32 data, u32 kind);
 
 /**
  * rdmap_put_atomic_req() - write an Atomic Request but for pad and CRC

@@ -124,6 +124,8 @@ static void all_sizes(const void *arg)
 static const enum ibv_wr_opcode opc_send = IBV_WR_SEND;
 static const enum ibv_wr_opcode opc_write = IBV_WR_RDMA_WRITE;
 static const enum ibv_wr_opcode opc_read = IBV_WR_RDMA_READ;
+static const enum ibv_wr_opcode opc_send_imm = IBV_WR_SEND_WITH_IMM;
+static const enum ibv_wr_opcode opc_write_imm = IBV_WR_RDMA_WRITE_WITH_IMM;
 
 /* Both ways, each alignment of source and destination within a page end. */
 static void alignments(const void *arg)
@@ -1094,6 +1096,53 @@ static void threads(const void *arg)
 	rig_close(&r);
 }
 
+/* Send and Write with immediate data, in one completion with the octets. */
+static void immediate(const void *arg)
+{
+	enum ibv_wr_opcode opc = *(const enum ibv_wr_opcode *)arg;
+	static const size_t lens[] = { 0, 1, 64, 1400, 70000 };
+	bool write = opc == IBV_WR_RDMA_WRITE_WITH_IMM;
+	struct ibv_send_wr wr = { .opcode = opc, .num_sge = 1,
+				  .send_flags = IBV_SEND_SIGNALED }, *bad;
+	struct ibv_sge s, d;
+	struct buf src, dst;
+	struct ibv_wc wc;
+	struct rig r;
+	size_t i;
+
+	if (stock_provider())
+		skip_case("libsiw knows no immediate data");
+	rig_connect(&r);
+	buf_new(&src, r.c.pd, 70000, 0, 0);
+	buf_new(&dst, r.s.pd, 70000, 0, RW_ACCESS);
+	buf_fill(&src, 5);
+	wr.sg_list = &s;
+	wr.wr.rdma.remote_addr = (uintptr_t)dst.p;
+	wr.wr.rdma.rkey = dst.mr->rkey;
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		memset(dst.p, 0, lens[i]);
+		s = buf_sge(&src, 0, lens[i]);
+		d = buf_sge(&dst, 0, write ? 0 : lens[i]);
+		wr.imm_data = htobe32(0xa0000000 + i);
+		post_recv(&r.s, i, &d, 1);
+		CHECK_OK(ibv_post_send(r.c.qp, &wr, &bad));
+		wc = wc_expect(r.s.rcq, i, IBV_WC_SUCCESS);
+		CHECK_EQ(wc.opcode, write ? IBV_WC_RECV_RDMA_WITH_IMM :
+			 IBV_WC_RECV);
+		CHECK_EQ(wc.wc_flags, IBV_WC_WITH_IMM);
+		CHECK_EQ(be32toh(wc.imm_data), 0xa0000000 + i);
+		CHECK_EQ(wc.byte_len, lens[i]);
+		buf_check(&dst, 0, lens[i], 5, 0);
+		wc = wc_expect(r.c.scq, 0, IBV_WC_SUCCESS);
+		CHECK_EQ(wc.opcode, write ? IBV_WC_RDMA_WRITE : IBV_WC_SEND);
+	}
+	/* what follows has none */
+	rig_ping(&r);
+	buf_free(&src);
+	buf_free(&dst);
+	rig_close(&r);
+}
+
 /*
  * Receives posted after their Sends came: the stream waits for them. @arg: of
  * an SRQ.
@@ -1165,6 +1214,8 @@ static const struct test_case cases[] = {
 	{ "cq_overflow", cq_overflow },
 	{ "srq_limit", srq_limit },
 	{ "srq_shared", srq_shared },
+	{ "send_imm", immediate, &opc_send_imm },
+	{ "write_imm", immediate, &opc_write_imm },
 	{ "late_receives", late_receives },
 	{ "late_receives_srq", late_receives, "srq" },
 	{ "both_ways", both_ways },

@@ -185,12 +185,26 @@ static void test_imm_vectors(void **state)
 		f = fixed_vector(names[i], RDMAP_IMM + i, 0, 5 + i, 8);
 		assert_true(rdmap_get_imm(f->data + 20) == data);
 		/* verbs have 32 bits: ours differ in the last four octets */
-		rdmap_put_imm(fpdu, RDMAP_IMM + i, 5 + i, data);
+		rdmap_put_imm(fpdu, RDMAP_IMM + i, 5 + i, data, 0);
 		assert_memory_equal(fpdu, f->data, 24);
 		assert_memory_equal(fpdu + 24, &zero, 4);
 		memcpy(fpdu + 24, f->data + 24, 4);
 		check_fixed(f, fpdu, RDMAP_IMM_FPDU_LEN);
 	}
+}
+
+static void test_imm_of_send(void **state)
+{
+	u8 fpdu[64];
+	const u8 *hdr = fpdu + RDMAP_IMM_FPDU_LEN - RDMAP_IMM_LEN;
+
+	(void)state;
+	rdmap_put_imm(fpdu, RDMAP_IMM, 9, cpu_to_be32(7), RDMAP_IMM_OF_SEND);
+	assert_memory_equal(hdr, "\0\0\0\7SwIm", 8);
+	assert_true(rdmap_imm_of_send(hdr));
+	assert_true(rdmap_get_imm(hdr) == cpu_to_be32(7));
+	rdmap_put_imm(fpdu, RDMAP_IMM, 9, cpu_to_be32(7), 0);
+	assert_false(rdmap_imm_of_send(hdr));
 }
 
 static void test_atomic_req_vectors(void **state)
@@ -604,6 +618,7 @@ int main(void)
 		cmocka_unit_test(test_send_hides_stag),
 		cmocka_unit_test(test_read_req_vectors),
 		cmocka_unit_test(test_imm_vectors),
+		cmocka_unit_test(test_imm_of_send),
 		cmocka_unit_test(test_atomic_req_vectors),
 		cmocka_unit_test(test_atomic_resp_vector),
 		cmocka_unit_test(test_atomic_opcodes),
