@@ -199,7 +199,7 @@ listening()	# NETNS PORT
 
 wait_listen()
 {
-	until_ok 10 listening "$1" "$2" || fail "nobody listens on port $2"
+	until_ok 40 listening "$1" "$2" || fail "nobody listens on port $2"
 }
 
 # ------------------------------------------------------------------ module

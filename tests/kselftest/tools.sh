@@ -19,7 +19,7 @@ also=0
 server()	# COMMAND...
 {
 	echo "+ h1 $*"
-	ip netns exec h1 timeout 60 "$@" > "$work/srv" 2>&1 &
+	ip netns exec h1 timeout 120 "$@" > "$work/srv" 2>&1 &
 	srv_pid=$!
 }
 
@@ -28,7 +28,7 @@ client()	# COMMAND...
 	local rc=0
 
 	echo "+ h2 $*"
-	h2 timeout 30 "$@" || rc=$?
+	h2 timeout 60 "$@" || rc=$?
 	[ "$rc" -eq 0 ] || [ "$rc" -eq "$also" ] || {
 		sed 's/^/server: /' "$work/srv"
 		kill "$srv_pid" 2>/dev/null || true
@@ -40,7 +40,7 @@ server_ends()
 {
 	local rc=0
 
-	( sleep 10; kill "$srv_pid" ) > /dev/null 2>&1 &
+	( sleep 30; kill "$srv_pid" ) > /dev/null 2>&1 &
 	local dog=$!
 	wait "$srv_pid" || rc=$?
 	kill "$dog" 2>/dev/null || true
@@ -178,10 +178,21 @@ tool_fio()	# VERB
 	server_ends
 }
 
+# Some programs fork, and a failed case would leave their children.
+strays()
+{
+	local ns
+
+	for ns in h1 h2; do
+		ip netns pids "$ns" | xargs -r kill -9
+	done
+}
+
 next()
 {
 	port=$((port + 1))
 	t "$label $1" "${@:2}"
+	strays 2> /dev/null
 }
 
 round()	# MTU FAMILY
