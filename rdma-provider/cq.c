@@ -450,6 +450,9 @@ struct ibv_cq_ex *siw_create_cq_ex(struct ibv_context *context,
 		single = attr->flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED;
 	/* Domains and threads are none of the kernel's business */
 	core.comp_mask &= IBV_CQ_INIT_ATTR_MASK_FLAGS;
+	/* one timestamp serves both clocks, and the core has one flag */
+	if (core.wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP_WALLCLOCK)
+		core.wc_flags |= IBV_WC_EX_WITH_COMPLETION_TIMESTAMP;
 	core.flags &= IBV_CREATE_CQ_ATTR_IGNORE_OVERRUN;
 	core.parent_domain = NULL;
 	cq = new_cq(context, &core, pd, single);

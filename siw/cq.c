@@ -3,7 +3,8 @@
  * Completion queues.
  *
  * The ring is shared with its consumer. Nothing in it is trusted: the kernel
- * reads one octet per element, to see whether it is free, and the arming word.
+ * reads one octet per element, to see whether it is free, and the arming word;
+ * resizing copies elements that are not free, whatever they hold.
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
@@ -63,7 +64,7 @@ static void cq_put_ext(struct siw_cq *cq, struct siw_cqe_ext *cqe,
 	cqe->bytes = wc->status == SIW_WC_SUCCESS ? wc->bytes : wc->vendor_err;
 	cqe->imm_data = wc->ex;
 	cqe->qp_num = qp->qp_num;
-	cqe->timestamp = 0;
+	cqe->timestamp = cq->timestamps ? ktime_get_ns() : 0;
 }
 
 static void cq_put_kernel(struct siw_cqe *cqe, struct ib_qp *qp,
@@ -90,6 +91,23 @@ static u8 cq_flags(const struct siw_cq *cq, const struct siw_wc *wc)
 	return flags;
 }
 
+/* Is an event to wait for more completions, or for its time? */
+static bool cq_holds(struct siw_cq *cq, const struct siw_wc *wc)
+{
+	struct siw_cq_mod *mod = &cq->mod;
+
+	if (mod->count < 2 || !mod->period_us)
+		return false;
+	/* an error is told at once */
+	if (++mod->held >= mod->count || wc->status)
+		return false;
+	if (mod->held == 1)
+		hrtimer_start(&mod->timer,
+			      ns_to_ktime(mod->period_us * NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_SOFT);
+	return true;
+}
+
 static bool cq_fires(struct siw_cq *cq, const struct siw_wc *wc)
 {
 	u32 armed;
@@ -101,8 +119,30 @@ static bool cq_fires(struct siw_cq *cq, const struct siw_wc *wc)
 	    !((armed & SIW_NOTIFY_SOLICITED) &&
 	      (wc->flags & SIW_WC_SOLICITED || wc->status)))
 		return false;
+	if (cq_holds(cq, wc))
+		return false;
+	cq->mod.held = 0;
 	WRITE_ONCE(cq->ctrl->flags, SIW_NOTIFY_NOT);
 	return true;
+}
+
+/* The first completion held back has waited for its time. */
+static enum hrtimer_restart cq_time_is_up(struct hrtimer *timer)
+{
+	struct siw_cq *cq = container_of(timer, struct siw_cq, mod.timer);
+	unsigned long irq;
+	bool fire = false;
+
+	spin_lock_irqsave(&cq->lock, irq);
+	if (cq->mod.held) {
+		cq->mod.held = 0;
+		fire = READ_ONCE(cq->ctrl->flags);
+		WRITE_ONCE(cq->ctrl->flags, SIW_NOTIFY_NOT);
+	}
+	spin_unlock_irqrestore(&cq->lock, irq);
+	if (fire)
+		siw_cq_notify(cq);
+	return HRTIMER_NORESTART;
 }
 
 static void cq_overrun(struct siw_cq *cq)
@@ -125,7 +165,7 @@ static void cq_overrun(struct siw_cq *cq)
  * @wc: the completion
  *
  * A ring without a free element loses the completion, once followed by
- * IB_EVENT_CQ_ERR.
+ * IB_EVENT_CQ_ERR unless its owner does not care.
  *
  * Context: any.
  * Return: true if the queue was armed for it: the caller calls siw_cq_notify()
@@ -140,7 +180,7 @@ bool siw_cq_push(struct siw_cq *cq, struct ib_qp *qp, const struct siw_wc *wc)
 	spin_lock_irqsave(&cq->lock, irq);
 	cqe = cq_elem(cq, cq->put);
 	if (READ_ONCE(cqe->flags)) {
-		overrun = !cq->overrun;
+		overrun = !cq->overrun && !cq->ignore_overrun;
 		cq->overrun = true;
 	} else {
 		switch (cq->kind) {
@@ -202,22 +242,25 @@ void siw_cq_forget_qp(struct siw_cq *cq, struct ib_qp *qp)
 	spin_unlock_irq(&cq->lock);
 }
 
+/* Makes a ring known to its process; 0 with @cq->entry set, or an error. */
 static int cq_answer_user(struct siw_cq *cq, struct ib_udata *udata)
 {
 	struct siw_uresp_create_cq resp = {};
+	struct rdma_user_mmap_entry *entry;
 	u64 key;
 
 	if (udata->outlen < sizeof(resp))
 		return -EINVAL;
-	cq->entry = siw_ring_expose(udata, cq->ring, cq_bytes(cq->size), &key);
-	if (IS_ERR(cq->entry))
-		return PTR_ERR(cq->entry);
+	entry = siw_ring_expose(udata, cq->ring, cq_bytes(cq->size), &key);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
 	resp.num_cqe = cq->size;
 	resp.cq_key = key;
 	if (ib_copy_to_udata(udata, &resp, sizeof(resp))) {
-		siw_ring_hide(cq->entry);
+		siw_ring_hide(entry);
 		return -EFAULT;
 	}
+	cq->entry = entry;
 	return 0;
 }
 
@@ -241,6 +284,25 @@ static int cq_parse_user(struct siw_cq *cq, struct ib_udata *udata)
 	return 0;
 }
 
+static int cq_parse_flags(struct siw_cq *cq, u32 flags)
+{
+	if (flags & ~(IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION |
+		      IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN))
+		return -EOPNOTSUPP;
+	cq->timestamps = flags & IB_UVERBS_CQ_FLAGS_TIMESTAMP_COMPLETION;
+	cq->ignore_overrun = flags & IB_UVERBS_CQ_FLAGS_IGNORE_OVERRUN;
+	return cq->timestamps && cq->kind != SIW_CQ_EXT ? -EOPNOTSUPP : 0;
+}
+
+static void cq_init(struct siw_cq *cq)
+{
+	spin_lock_init(&cq->lock);
+	mutex_init(&cq->resize);
+	hrtimer_init(&cq->mod.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	cq->mod.timer.function = cq_time_is_up;
+	cq->kind = SIW_CQ_KERNEL;
+}
+
 static int cq_alloc_ring(struct siw_cq *cq, u32 size)
 {
 	void *ring = vmalloc_user(cq_bytes(size));
@@ -260,8 +322,8 @@ static int cq_alloc_ring(struct siw_cq *cq, u32 size)
  * @udata: driver bytes, NULL for kernel users
  *
  * Context: process.
- * Return: 0, -EOPNOTSUPP for creation flags, -EINVAL for a size out of range,
- * -ENOMEM.
+ * Return: 0, -EOPNOTSUPP for unknown creation flags, or for timestamps in a
+ * ring without room for them, -EINVAL for a size out of range, -ENOMEM.
  */
 int siw_create_cq(struct ib_cq *base, const struct ib_cq_init_attr *attr,
 		  struct ib_udata *udata)
@@ -270,17 +332,17 @@ int siw_create_cq(struct ib_cq *base, const struct ib_cq_init_attr *attr,
 	struct siw_cq *cq = to_siw_cq(base);
 	int rv;
 
-	if (attr->flags)
-		return -EOPNOTSUPP;
 	if (!attr->cqe || attr->cqe > SIW_MAX_CQE)
 		return -EINVAL;
-	spin_lock_init(&cq->lock);
-	cq->kind = SIW_CQ_KERNEL;
+	cq_init(cq);
 	if (udata) {
 		rv = cq_parse_user(cq, udata);
 		if (rv)
 			return rv;
 	}
+	rv = cq_parse_flags(cq, attr->flags);
+	if (rv)
+		return rv;
 	if (!siw_count_get(&sdev->num_cq, SIW_MAX_CQ))
 		return -ENOMEM;
 	rv = cq_alloc_ring(cq, roundup_pow_of_two(attr->cqe));
@@ -312,6 +374,7 @@ int siw_destroy_cq(struct ib_cq *base, struct ib_udata *udata)
 {
 	struct siw_cq *cq = to_siw_cq(base);
 
+	hrtimer_cancel(&cq->mod.timer);
 	if (cq->entry)
 		siw_ring_hide(cq->entry);
 	vfree(cq->ring);
@@ -319,51 +382,106 @@ int siw_destroy_cq(struct ib_cq *base, struct ib_udata *udata)
 	return 0;
 }
 
-static void cq_move(struct siw_cq *cq, struct siw_cq *to)
+/*
+ * How many elements wait: nobody tells how far a user queue was polled,
+ * but what is polled is in order, so that the rest ends at the newest.
+ */
+static u32 cq_waiting(const struct siw_cq *cq)
 {
-	while (cq->get != cq->put)
-		*cq_elem(to, to->put++) = *cq_elem(cq, cq->get++);
+	u32 n = 0;
+
+	while (n < cq->size &&
+	       READ_ONCE(cq_elem(cq, cq->put - n - 1)->flags) & SIW_CQE_VALID)
+		n++;
+	return n;
+}
+
+/* Swaps rings if everything that waits fits the new one. */
+static int cq_move(struct siw_cq *cq, struct siw_cq *to)
+{
+	u32 n = cq_waiting(cq);
+
+	lockdep_assert_held(&cq->lock);
+	if (n > to->size)
+		return -EINVAL;
+	for (; n; n--)
+		*cq_elem(to, to->put++) = *cq_elem(cq, cq->put - n);
 	*to->ctrl = *cq->ctrl;
 	swap(cq->ring, to->ring);
 	swap(cq->size, to->size);
+	swap(cq->entry, to->entry);
 	cq->ctrl = to->ctrl;
 	cq->get = 0;
 	cq->put = to->put;
+	cq->base.cqe = cq->size;
+	return 0;
+}
+
+static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
+{
+	struct siw_cq new = { .kind = cq->kind };
+	int rv = cq_alloc_ring(&new, size);
+
+	if (rv)
+		return rv;
+	if (udata)
+		rv = cq_answer_user(&new, udata);
+	if (!rv) {
+		spin_lock_irq(&cq->lock);
+		rv = cq_move(cq, &new);
+		spin_unlock_irq(&cq->lock);
+	}
+	/* which of the two is not used now */
+	siw_ring_hide(new.entry);
+	vfree(new.ring);
+	return rv;
 }
 
 /**
- * siw_resize_cq() - ib_device_ops.resize_cq, kernel users only
- * @base: queue
+ * siw_resize_cq() - ib_device_ops.resize_cq
+ * @base: queue; a process keeps its pollers out meanwhile
  * @cqe: elements wanted
- * @udata: set for user queues
+ * @udata: room for what create_cq answers, NULL for kernel users
  *
  * Context: process.
- * Return: 0, -EOPNOTSUPP for user queues, -EINVAL when out of range or less
- * than what waits in the queue, -ENOMEM.
+ * Return: 0, -EINVAL when out of range, less than what waits in the queue or
+ * too few driver bytes, -ENOMEM, -EFAULT.
  */
 int siw_resize_cq(struct ib_cq *base, int cqe, struct ib_udata *udata)
 {
 	struct siw_cq *cq = to_siw_cq(base);
-	struct siw_cq new = {};
 	int rv;
 
-	if (udata)
-		return -EOPNOTSUPP;
 	if (cqe < 1 || cqe > SIW_MAX_CQE)
 		return -EINVAL;
-	rv = cq_alloc_ring(&new, roundup_pow_of_two(cqe));
-	if (rv)
-		return rv;
-	spin_lock_irq(&cq->lock);
-	if (cq->put - cq->get > new.size) {
-		rv = -EINVAL;
-	} else {
-		cq_move(cq, &new);
-		base->cqe = cq->size;
-	}
-	spin_unlock_irq(&cq->lock);
-	vfree(new.ring);
+	/* the core lets processes resize a queue twice at once */
+	mutex_lock(&cq->resize);
+	rv = cq_resize(cq, roundup_pow_of_two(cqe), udata);
+	mutex_unlock(&cq->resize);
 	return rv;
+}
+
+/**
+ * siw_modify_cq() - ib_device_ops.modify_cq: moderate events
+ * @base: queue
+ * @count: completions that make an event
+ * @period_us: microseconds after which fewer of them make one; with 0 here, or
+ *	a @count below 2, each makes an event
+ *
+ * Errors are told at once.
+ *
+ * Context: process. Return: 0.
+ */
+int siw_modify_cq(struct ib_cq *base, u16 count, u16 period_us)
+{
+	struct siw_cq *cq = to_siw_cq(base);
+
+	/* what is held now is told when its old time is up */
+	spin_lock_irq(&cq->lock);
+	cq->mod.count = count;
+	cq->mod.period_us = period_us;
+	spin_unlock_irq(&cq->lock);
+	return 0;
 }
 
 static const enum ib_wc_status cq_status[SIW_NUM_WC_STATUS] = {

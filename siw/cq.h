@@ -5,6 +5,8 @@
 #ifndef _SIW_CQ_H
 #define _SIW_CQ_H
 
+#include <linux/hrtimer.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/siw-abi.h>
@@ -16,12 +18,31 @@ enum siw_cq_kind {
 	SIW_CQ_KERNEL,		/* struct siw_cqe with base_qp */
 };
 
+/* Limits of moderation: completions, microseconds. */
+#define SIW_MAX_CQ_COUNT	65535
+#define SIW_MAX_CQ_PERIOD	65535
+
+/**
+ * struct siw_cq_mod - how long events are held back
+ * @count: completions that make an event; below 2: each does
+ * @period_us: time after which the first of them makes one
+ * @held: completions since the queue was armed
+ * @timer: runs while some are held
+ */
+struct siw_cq_mod {
+	u16 count;
+	u16 period_us;
+	u32 held;
+	struct hrtimer timer;
+};
+
 /**
  * struct siw_cq - a completion queue
  * @base: verbs object
+ * @resize: serialises changes of size; outside of @lock
  * @ring: elements, shared with user space for user queues
  * @ctrl: arming word behind the last element
- * @entry: mmap entry of a user queue
+ * @entry: mmap entry of a user queue; under @resize
  * @lock: guards all below and writing to @ring; innermost, taken in any
  *	context
  * @kind: layout of the elements
@@ -29,9 +50,13 @@ enum siw_cq_kind {
  * @put: next element to write, free running
  * @get: next element to read (kernel users)
  * @overrun: an element was dropped, reported once
+ * @ignore_overrun: dropping is none of our business
+ * @timestamps: elements tell when they were written
+ * @mod: moderation of events
  */
 struct siw_cq {
 	struct ib_cq base;
+	struct mutex resize;	/* @entry */
 	void *ring;
 	struct siw_cq_ctrl *ctrl;
 	struct rdma_user_mmap_entry *entry;
@@ -41,6 +66,9 @@ struct siw_cq {
 	u32 put;
 	u32 get;
 	bool overrun;
+	bool ignore_overrun;
+	bool timestamps;
+	struct siw_cq_mod mod;
 };
 
 enum siw_wc_flags {
@@ -82,6 +110,7 @@ int siw_create_cq(struct ib_cq *cq, const struct ib_cq_init_attr *attr,
 		  struct ib_udata *udata);
 int siw_destroy_cq(struct ib_cq *cq, struct ib_udata *udata);
 int siw_resize_cq(struct ib_cq *cq, int cqe, struct ib_udata *udata);
+int siw_modify_cq(struct ib_cq *cq, u16 count, u16 period_us);
 int siw_poll_cq(struct ib_cq *cq, int num, struct ib_wc *wc);
 int siw_req_notify_cq(struct ib_cq *cq, enum ib_cq_notify_flags flags);
 

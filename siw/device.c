@@ -65,6 +65,11 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->atomic_cap = IB_ATOMIC_GLOB;
 	attr->max_fast_reg_page_list_len = SIW_MAX_FMR_PAGES;
 	attr->max_pkeys = 1;
+	attr->cq_caps.max_cq_moderation_count = SIW_MAX_CQ_COUNT;
+	attr->cq_caps.max_cq_moderation_period = SIW_MAX_CQ_PERIOD;
+	/* timestamps are CLOCK_MONOTONIC in ns; the unit here is kHz */
+	attr->timestamp_mask = U64_MAX;
+	attr->hca_core_clock = 1000000;
 	return 0;
 }
 
@@ -204,6 +209,7 @@ static const struct ib_device_ops siw_device_ops = {
 	.map_mr_sg = siw_map_mr_sg,
 	.mmap = siw_mmap,
 	.mmap_free = siw_mmap_free,
+	.modify_cq = siw_modify_cq,
 	.modify_qp = siw_modify_qp,
 	.modify_srq = siw_modify_srq,
 	.poll_cq = siw_poll_cq,

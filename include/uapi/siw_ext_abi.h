@@ -247,8 +247,8 @@ struct siw_qp_ctrl {
  * resize_cq (SIW_FEAT_CQ_RESIZE, both layouts) answers with struct
  * siw_uresp_create_cq, too: number of elements and key of a new mapping. The
  * provider keeps its pollers out while the command runs. The kernel finds the
- * elements not yet polled in the old ring (VALID, starting at the slot it
- * would write next, in ring order), copies them to the start of the new ring,
+ * elements not yet polled in the old ring (VALID, going back from the slot it
+ * would write next), copies them to the start of the new ring in their order,
  * takes over the notify word, and goes on writing behind them. More of them
  * than the new size is EINVAL and nothing changes. The provider goes on
  * polling at element 0 of the new mapping and unmaps the old one.
