@@ -160,6 +160,7 @@ static void siw_dealloc_driver(struct ib_device *ibdev)
 	siw_cm_device_down(sdev);
 	WARN_ON_ONCE(!xa_empty(&sdev->qps));
 	xa_destroy(&sdev->qps);
+	siw_mem_exit_null(sdev);
 	WARN_ON_ONCE(!xa_empty(&sdev->mems));
 	xa_destroy(&sdev->mems);
 	siw_stats_exit(sdev);
@@ -172,6 +173,7 @@ static const struct ib_device_ops siw_device_ops = {
 	.driver_id = RDMA_DRIVER_SIW,
 	.device_group = &siw_opts_group,
 
+	.advise_mr = siw_advise_mr,
 	.alloc_hw_port_stats = siw_alloc_hw_port_stats,
 	.alloc_mr = siw_alloc_mr,
 	.alloc_mw = siw_alloc_mw,
@@ -222,8 +224,10 @@ static const struct ib_device_ops siw_device_ops = {
 	.query_port = siw_query_port,
 	.query_qp = siw_query_qp,
 	.query_srq = siw_query_srq,
+	.query_ucontext = siw_query_ucontext,
 	.reg_user_mr = siw_reg_user_mr,
 	.req_notify_cq = siw_req_notify_cq,
+	.rereg_user_mr = siw_rereg_user_mr,
 	.resize_cq = siw_resize_cq,
 
 	INIT_RDMA_OBJ_SIZE(ib_cq, siw_cq, base),
@@ -280,6 +284,7 @@ static void siw_device_setup(struct siw_device *sdev,
 
 	base->node_type = RDMA_NODE_RNIC;
 	base->phys_port_cnt = 1;
+	base->driver_def = siw_uapi_defs;
 	base->num_comp_vectors = num_possible_cpus();
 	base->dev.parent = netdev->dev.parent;
 	base->uverbs_cmd_mask |= BIT_ULL(IB_USER_VERBS_CMD_POST_SEND);
@@ -306,7 +311,7 @@ struct siw_device *siw_device_create(struct net_device *netdev)
 	if (!sdev)
 		return NULL;
 	siw_device_setup(sdev, netdev);
-	if (siw_stats_init(sdev)) {
+	if (siw_stats_init(sdev) || siw_mem_init_null(sdev)) {
 		ib_dealloc_device(&sdev->base);
 		return NULL;
 	}

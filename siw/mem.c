@@ -7,6 +7,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <siw_ext_abi.h>
 
 #include "device.h"
 #include "mem.h"
@@ -52,6 +53,46 @@ int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key)
 			return rv;
 	}
 	return -ENOSPC;
+}
+
+/**
+ * siw_mem_init_null() - make the null region of a device
+ * @sdev: device
+ *
+ * Context: process. Return: 0 or -ENOMEM.
+ */
+int siw_mem_init_null(struct siw_device *sdev)
+{
+	struct siw_mem *mem = kzalloc(sizeof(*mem), GFP_KERNEL);
+	int rv;
+
+	if (!mem)
+		return -ENOMEM;
+	mem->sdev = sdev;
+	mem->kind = SIW_MEM_NULL;
+	mem->stag = SIW_NULL_STAG;
+	mem->valid = true;
+	rv = xa_insert(&sdev->mems, mem_index(mem->stag), mem, GFP_KERNEL);
+	if (rv)
+		kfree(mem);
+	return rv;
+}
+
+/**
+ * siw_mem_exit_null() - undo siw_mem_init_null(), if it was done
+ * @sdev: device
+ *
+ * Context: process.
+ */
+void siw_mem_exit_null(struct siw_device *sdev)
+{
+	struct siw_mem *mem;
+
+	rcu_read_lock();
+	mem = siw_mem_find(sdev, SIW_NULL_STAG);
+	rcu_read_unlock();
+	if (mem)
+		siw_mem_remove(mem);
 }
 
 static void mem_free_rcu(struct rcu_head *rcu)
@@ -158,6 +199,28 @@ void siw_mem_revoke(struct siw_mem *mem)
 }
 
 /**
+ * siw_mem_check_range() - is a range part of memory
+ * @mem: memory
+ * @to: first octet
+ * @len: octets, not 0
+ *
+ * Context: any. Return: SIW_MEM_OK, _WRAP or _BOUNDS.
+ */
+enum siw_mem_fault siw_mem_check_range(const struct siw_mem *mem, u64 to,
+				       u64 len)
+{
+	u64 off = to - mem->va;
+
+	if (to + len < to && to + len)
+		return SIW_MEM_WRAP;
+	if (mem->kind == SIW_MEM_DMA)
+		return SIW_MEM_OK;
+	if (to < mem->va || off > mem->len || len > mem->len - off)
+		return SIW_MEM_BOUNDS;
+	return SIW_MEM_OK;
+}
+
+/**
  * siw_mem_check() - may a range be accessed
  * @mem: memory
  * @qp: the accessing queue pair
@@ -167,7 +230,8 @@ void siw_mem_revoke(struct siw_mem *mem)
  *
  * Order of checks as in RFC 5041 7.1: association, rights, wrap, bounds; the
  * arithmetic is unsigned 64 bit throughout. Windows are for peers: they
- * have remote rights alone, and reading here takes none.
+ * have remote rights alone, and reading here takes none. The null region is
+ * anybody's, but for peers.
  *
  * Context: any.
  * Return: SIW_MEM_OK or what is wrong.
@@ -176,21 +240,16 @@ enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
 				 const struct ib_qp *qp, u64 to, u64 len,
 				 u32 access)
 {
-	u64 off = to - mem->va;
-
+	if (unlikely(mem->kind == SIW_MEM_NULL))
+		return access & SIW_ACCESS_REMOTE ? SIW_MEM_BAD_STAG :
+		       SIW_MEM_OK;
 	if (mem->pd != qp->pd || (mem->qp && mem->qp != qp))
 		return SIW_MEM_BAD_PD;
 	if (mem->kind == SIW_MEM_WINDOW && !access)
 		return SIW_MEM_BAD_ACCESS;
 	if ((READ_ONCE(mem->access) & access) != access)
 		return SIW_MEM_BAD_ACCESS;
-	if (to + len < to && to + len)
-		return SIW_MEM_WRAP;
-	if (mem->kind == SIW_MEM_DMA)
-		return SIW_MEM_OK;
-	if (to < mem->va || off > mem->len || len > mem->len - off)
-		return SIW_MEM_BOUNDS;
-	return SIW_MEM_OK;
+	return siw_mem_check_range(mem, to, len);
 }
 
 /*
@@ -246,6 +305,8 @@ void *siw_mem_ptr(const struct siw_mem *mem, u64 to)
 void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 		     u32 len)
 {
+	if (unlikely(mem->kind == SIW_MEM_NULL))
+		return;
 	while (len) {
 		u32 n = len;
 		void *p = mem_at(mem, to, &n);
@@ -268,6 +329,10 @@ void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
  */
 void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len)
 {
+	if (unlikely(mem->kind == SIW_MEM_NULL)) {
+		memset(dst, 0, len);
+		return;
+	}
 	while (len) {
 		u32 n = len;
 		const void *p = mem_at(mem, to, &n);
@@ -283,6 +348,8 @@ static enum siw_mem_fault mem_may_invalidate(const struct siw_mem *mem,
 					     const struct ib_qp *qp,
 					     bool remote)
 {
+	if (mem->kind == SIW_MEM_NULL)
+		return SIW_MEM_BAD_STAG;
 	if (mem->pd != qp->pd || (mem->qp && mem->qp != qp))
 		return SIW_MEM_BAD_PD;
 	if (mem->inval == SIW_INVAL_NEVER)

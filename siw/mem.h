@@ -23,6 +23,7 @@ enum siw_mem_kind {
 	SIW_MEM_PAGES,		/* page list: user regions, fast registration */
 	SIW_MEM_DMA,		/* all kernel memory: get_dma_mr */
 	SIW_MEM_WINDOW,		/* part of a user region, for peers alone */
+	SIW_MEM_NULL,		/* no memory: takes anything, gives zeros */
 };
 
 /* Whether Send with Invalidate and local invalidation may revoke it. */
@@ -97,6 +98,8 @@ enum siw_mem_fault {
 	SIW_MEM_ALIGN,		/* target of an atomic; not from siw_mem_check() */
 };
 
+int siw_mem_init_null(struct siw_device *sdev);
+void siw_mem_exit_null(struct siw_device *sdev);
 int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key);
 void siw_mem_remove(struct siw_mem *mem);
 struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag);
@@ -107,6 +110,8 @@ void siw_mem_end(struct siw_mem *mem);
 enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,
 				 const struct ib_qp *qp, u64 to, u64 len,
 				 u32 access);
+enum siw_mem_fault siw_mem_check_range(const struct siw_mem *mem, u64 to,
+				       u64 len);
 void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 		     u32 len);
 void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len);

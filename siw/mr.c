@@ -12,8 +12,10 @@
 #include "device.h"
 #include "mr.h"
 
+/* Huge pages are taken as they come. */
 #define MR_ACCESS	(IB_ACCESS_LOCAL_WRITE | SIW_ACCESS_REMOTE | \
-			 IB_ACCESS_MW_BIND | IB_ACCESS_OPTIONAL)
+			 IB_ACCESS_MW_BIND | IB_ZERO_BASED | \
+			 IB_ACCESS_HUGETLB | IB_ACCESS_OPTIONAL)
 
 static struct siw_mr *mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
 			       u32 max_pages)
@@ -92,34 +94,87 @@ struct ib_mr *siw_get_dma_mr(struct ib_pd *pd, int access)
 	return &mr->base;
 }
 
-static void mr_list_pages(struct siw_mem *mem, struct ib_umem *umem)
+/**
+ * struct mr_pages - pinned pages of a process
+ * @umem: what pins them
+ * @kva: their kernel addresses
+ * @num: how many
+ */
+struct mr_pages {
+	struct ib_umem *umem;
+	void **kva;
+	u32 num;
+};
+
+static void mr_list_pages(struct mr_pages *p, u32 max)
 {
 	struct sg_page_iter it;
 
-	for_each_sgtable_page(&umem->sgt_append.sgt, &it, 0) {
-		if (mem->num_pages == mem->max_pages)
+	for_each_sgtable_page(&p->umem->sgt_append.sgt, &it, 0) {
+		if (p->num == max)
 			break;
-		mem->kva[mem->num_pages++] =
-			page_address(sg_page_iter_page(&it));
+		p->kva[p->num++] = page_address(sg_page_iter_page(&it));
 	}
 }
 
-static int mr_pin(struct siw_mr *mr, struct ib_pd *pd, u64 start, u64 len,
-		  u64 iova, int access)
+static void mr_unpin(struct mr_pages *p)
+{
+	if (!p->umem)
+		return;
+	ib_umem_release(p->umem);
+	kvfree(p->kva);
+}
+
+/* Pages of a range of the calling process; errors as siw_reg_user_mr(). */
+static int mr_pin(struct ib_device *ibdev, u64 start, u64 len, int access,
+		  struct mr_pages *p)
+{
+	u64 end, pages;
+
+	if (!len || check_add_overflow(start, len, &end) ||
+	    PAGE_ALIGN(end) < end)
+		return -EINVAL;
+	pages = (PAGE_ALIGN(end) - (start & PAGE_MASK)) >> PAGE_SHIFT;
+	if (pages > U32_MAX)
+		return -EINVAL;
+	p->num = 0;
+	p->kva = kvcalloc(pages, sizeof(*p->kva), GFP_KERNEL);
+	if (!p->kva)
+		return -ENOMEM;
+	p->umem = ib_umem_get(ibdev, start, len, access);
+	if (IS_ERR(p->umem)) {
+		int rv = PTR_ERR(p->umem);
+
+		p->umem = NULL;
+		kvfree(p->kva);
+		return rv;
+	}
+	mr_list_pages(p, pages);
+	return 0;
+}
+
+/* The tagged offset of the first octet. */
+static bool mr_iova_ok(u64 iova, u64 len)
+{
+	return iova + len >= iova || !(iova + len);
+}
+
+static void mr_set_rights(struct siw_mem *mem, int access, u64 iova)
+{
+	mem->access = access;
+	mem->va = access & IB_ZERO_BASED ? 0 : iova;
+}
+
+/* Nobody may use the region now. @p gets the pages it had before. */
+static void mr_swap_pages(struct siw_mr *mr, struct mr_pages *p)
 {
 	struct siw_mem *mem = mr->mem;
 
-	mr->umem = ib_umem_get(pd->device, start, len, access);
-	if (IS_ERR(mr->umem))
-		return PTR_ERR(mr->umem);
-	mr_list_pages(mem, mr->umem);
-	mem->va = iova;
-	mem->len = len;
-	mem->first_off = start & ~PAGE_MASK;
-	mem->access = access;
-	mem->inval = SIW_INVAL_ALONE;
-	mem->valid = true;
-	return 0;
+	swap(mr->umem, p->umem);
+	swap(mem->kva, p->kva);
+	mem->num_pages = p->num;
+	mem->len = mr->umem->length;
+	mem->first_off = ib_umem_offset(mr->umem);
 }
 
 static int mr_user_key(struct ib_udata *udata)
@@ -160,27 +215,27 @@ struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 			      int access, struct ib_udata *udata)
 {
 	struct siw_device *sdev = to_siw_dev(pd->device);
-	u64 end, pages;
+	struct mr_pages pages = {};
 	struct siw_mr *mr;
 	int key, rv;
 
 	if (access & ~MR_ACCESS)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (!len || check_add_overflow(start, len, &end) ||
-	    (iova + len < iova && iova + len))
+	if (!mr_iova_ok(iova, len))
 		return ERR_PTR(-EINVAL);
 	key = mr_user_key(udata);
 	if (key < 0 && key != -ENOKEY)
 		return ERR_PTR(key);
-	pages = (PAGE_ALIGN(end) - (start & PAGE_MASK)) >> PAGE_SHIFT;
-	if (pages > U32_MAX)
-		return ERR_PTR(-EINVAL);
-	mr = mr_alloc(pd, SIW_MEM_PAGES, pages);
+	mr = mr_alloc(pd, SIW_MEM_PAGES, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
-	rv = mr_pin(mr, pd, start, len, iova, access);
+	rv = mr_pin(pd->device, start, len, access, &pages);
 	if (rv)
 		goto err_free;
+	mr_set_rights(mr->mem, access, iova);
+	mr->mem->inval = SIW_INVAL_ALONE;
+	mr_swap_pages(mr, &pages);
+	mr->mem->valid = true;
 	rv = mr_publish(sdev, mr, key);
 	if (rv)
 		goto err_unpin;
@@ -196,6 +251,136 @@ err_unpin:
 err_free:
 	mr_free(sdev, mr);
 	return ERR_PTR(rv);
+}
+
+/* Do pages have to be pinned anew for what @flags change? */
+static bool mr_wants_pages(const struct siw_mr *mr, int flags, int access)
+{
+	if (flags & IB_MR_REREG_TRANS)
+		return true;
+	return flags & IB_MR_REREG_ACCESS && ib_access_writable(access) &&
+	       !mr->umem->writable;
+}
+
+/**
+ * siw_rereg_user_mr() - ib_device_ops.rereg_user_mr
+ * @base: region of a process; keeps its STag
+ * @flags: IB_MR_REREG_* bits: what changes
+ * @start: new address in the process
+ * @len: new length
+ * @iova: new tagged offset of the first octet
+ * @access: new rights
+ * @pd: new protection domain
+ * @udata: not used
+ *
+ * On error the region is what it was. Peers that use it meanwhile fail.
+ *
+ * Context: process.
+ * Return: NULL, or an ERR_PTR: -EBUSY while windows are bound to it,
+ * -EOPNOTSUPP for rights unknown or memory that is not pinned here, else as
+ * siw_reg_user_mr().
+ */
+struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
+				u64 len, u64 iova, int access,
+				struct ib_pd *pd, struct ib_udata *udata)
+{
+	struct siw_mr *mr = to_siw_mr(base);
+	struct siw_mem *mem = mr->mem;
+	struct mr_pages pages = {};
+	bool repin;
+	int rv;
+
+	if (!mr->umem || (flags & IB_MR_REREG_ACCESS && access & ~MR_ACCESS))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (!(flags & IB_MR_REREG_ACCESS))
+		access = mem->access;
+	if (!(flags & IB_MR_REREG_TRANS)) {
+		start = mr->umem->address;
+		len = mr->umem->length;
+		iova = base->iova;
+	}
+	if (!mr_iova_ok(iova, len))
+		return ERR_PTR(-EINVAL);
+	repin = mr_wants_pages(mr, flags, access);
+	if (repin) {
+		rv = mr_pin(base->device, start, len, access, &pages);
+		if (rv)
+			return ERR_PTR(rv);
+	}
+	if (!siw_mem_close_windows(mem)) {
+		mr_unpin(&pages);
+		return ERR_PTR(-EBUSY);
+	}
+	siw_mem_revoke(mem);
+	mr_set_rights(mem, access, iova);
+	mem->pd = pd;
+	if (repin)
+		mr_swap_pages(mr, &pages);
+	atomic_set(&mem->windows, 0);
+	/* all of it before who finds the region valid */
+	smp_store_release(&mem->valid, true);
+	mr_unpin(&pages);
+	return NULL;
+}
+
+/* What an advice names is there already: regions are pinned. */
+static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
+		     const struct ib_sge *sge, u32 right)
+{
+	struct siw_mem *mem = siw_mem_begin(sdev, sge->lkey);
+	int rv = 0;
+
+	if (!mem)
+		return -ENOENT;
+	if (mem->kind == SIW_MEM_WINDOW || mem->kind == SIW_MEM_NULL)
+		rv = -EINVAL;
+	else if (mem->pd != pd || (mem->access & right) != right)
+		rv = -EPERM;
+	else if (sge->length &&
+		 siw_mem_check_range(mem, sge->addr, sge->length))
+		rv = -EFAULT;
+	siw_mem_end(mem);
+	return rv;
+}
+
+/**
+ * siw_advise_mr() - ib_device_ops.advise_mr
+ * @pd: protection domain
+ * @advice: a prefetch
+ * @flags: IB_UVERBS_ADVISE_MR_FLAG_FLUSH or 0
+ * @sg_list: what will be used
+ * @num_sge: elements
+ * @attrs: not used
+ *
+ * Context: process.
+ * Return: 0, -EOPNOTSUPP for another advice, -ENOENT for an STag unknown,
+ * -EPERM for one of another domain, or a prefetch for writing without the
+ * right, -EFAULT out of bounds, -EINVAL for what is no region.
+ */
+int siw_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
+		  u32 flags, struct ib_sge *sg_list, u32 num_sge,
+		  struct uverbs_attr_bundle *attrs)
+{
+	u32 right = 0;
+	u32 i;
+	int rv;
+
+	switch (advice) {
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_WRITE:
+		right = IB_ACCESS_LOCAL_WRITE;
+		break;
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH:
+	case IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	for (i = 0; i < num_sge; i++) {
+		rv = mr_advise(to_siw_dev(pd->device), pd, &sg_list[i], right);
+		if (rv)
+			return rv;
+	}
+	return 0;
 }
 
 /**

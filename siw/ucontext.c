@@ -7,9 +7,13 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <rdma/siw-abi.h>
+#include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/uverbs_ioctl.h>
 #include "device.h"
 #include "ucontext.h"
+
+#define UVERBS_MODULE_NAME siw
+#include <rdma/uverbs_named_ioctl.h>
 
 /* Page offset that user space takes for "no ring" */
 #define SIW_NO_RING_PGOFF	(SIW_INVAL_UOBJ_KEY >> PAGE_SHIFT)
@@ -133,6 +137,14 @@ int siw_mmap(struct ib_ucontext *ctx, struct vm_area_struct *vma)
 	return err;
 }
 
+static struct siw_uresp_alloc_ctx ctx_answer(const struct siw_device *sdev)
+{
+	return (struct siw_uresp_alloc_ctx) {
+		.dev_id = sdev->part_id,
+		.pad = SIW_FEATURES,
+	};
+}
+
 /**
  * siw_alloc_ucontext() - verbs entry point: a process opens the device
  * @ctx: context, allocated by the core
@@ -145,10 +157,7 @@ int siw_mmap(struct ib_ucontext *ctx, struct vm_area_struct *vma)
 int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
 {
 	struct siw_device *sdev = to_siw_dev(ctx->device);
-	struct siw_uresp_alloc_ctx resp = {
-		.dev_id = sdev->part_id,
-		.pad = SIW_FEATURES,
-	};
+	struct siw_uresp_alloc_ctx resp = ctx_answer(sdev);
 	int err;
 
 	if (udata->outlen < sizeof(resp))
@@ -183,3 +192,35 @@ void siw_dealloc_ucontext(struct ib_ucontext *ctx)
 void siw_disassociate_ucontext(struct ib_ucontext *ctx)
 {
 }
+
+/**
+ * siw_query_ucontext() - verbs entry point: a process imports a context
+ * @ctx: the context
+ * @attrs: attributes of the call
+ *
+ * Context: process.
+ * Return: 0, or -EFAULT.
+ */
+int siw_query_ucontext(struct ib_ucontext *ctx,
+		       struct uverbs_attr_bundle *attrs)
+{
+	struct siw_uresp_alloc_ctx resp = ctx_answer(to_siw_dev(ctx->device));
+	int err;
+
+	err = uverbs_copy_to_struct_or_zero(attrs, SIW_ATTR_QUERY_CONTEXT_RESP,
+					    &resp, sizeof(resp));
+	return IS_UVERBS_COPY_ERR(err) ? err : 0;
+}
+
+ADD_UVERBS_ATTRIBUTES_SIMPLE(siw_query_context, UVERBS_OBJECT_DEVICE,
+			     UVERBS_METHOD_QUERY_CONTEXT,
+	UVERBS_ATTR_PTR_OUT(SIW_ATTR_QUERY_CONTEXT_RESP,
+			    UVERBS_ATTR_STRUCT(struct siw_uresp_alloc_ctx,
+					       pad),
+			    UA_OPTIONAL));
+
+/* What the core's uverbs ioctls know beyond its own attributes. */
+const struct uapi_definition siw_uapi_defs[] = {
+	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DEVICE, &siw_query_context),
+	{},
+};

@@ -6,12 +6,15 @@
 #define _SIW_UCONTEXT_H
 
 #include <rdma/ib_verbs.h>
+#include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
 
 /* Extensions of the user ABI that work: SIW_FEAT_* of siw_ext_abi.h */
 #define SIW_FEATURES	(SIW_FEAT_EXT_QP | SIW_FEAT_EXT_CQ | \
-			 SIW_FEAT_ATOMIC | SIW_FEAT_MW | SIW_FEAT_LOCAL_INV | \
-			 SIW_FEAT_IOVA)
+			 SIW_FEAT_IMM | SIW_FEAT_ATOMIC | SIW_FEAT_MW | \
+			 SIW_FEAT_LOCAL_INV | SIW_FEAT_CQ_TS | \
+			 SIW_FEAT_CQ_RESIZE | SIW_FEAT_NULL_MR | \
+			 SIW_FEAT_IGN_OVERRUN | SIW_FEAT_IOVA)
 
 struct siw_ucontext {
 	struct ib_ucontext base;
@@ -31,6 +34,10 @@ struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
 					     u64 *key);
 void siw_ring_hide(struct rdma_user_mmap_entry *entry);
 
+extern const struct uapi_definition siw_uapi_defs[];
+
+int siw_query_ucontext(struct ib_ucontext *ctx,
+		       struct uverbs_attr_bundle *attrs);
 int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata);
 void siw_dealloc_ucontext(struct ib_ucontext *ctx);
 void siw_disassociate_ucontext(struct ib_ucontext *ctx);

@@ -463,6 +463,18 @@ static void ep_defaults(struct ep_attr *a)
 	}
 }
 
+static void ep_make_cq_ex(struct ep *e)
+{
+	struct ibv_cq_init_attr_ex ia = *e->attr.scq_ex;
+
+	ia.channel = e->scc;
+	e->scq_ex = ibv_create_cq_ex(e->ctx, &ia);
+	if (!e->scq_ex && errno == EOPNOTSUPP)
+		skip_case("no such completion queue");
+	CHECK(e->scq_ex);
+	e->scq = ibv_cq_ex_to_cq(e->scq_ex);
+}
+
 /**
  * ep_make_qp() - give a resolved or requested id its verbs objects
  * @e: end point with its id
@@ -483,7 +495,10 @@ void ep_make_qp(struct ep *e, const struct ep_attr *a)
 	e->scc = ibv_create_comp_channel(e->ctx);
 	e->rcc = ibv_create_comp_channel(e->ctx);
 	CHECK(e->scc && e->rcc);
-	e->scq = ibv_create_cq(e->ctx, e->attr.cqe, NULL, e->scc, 0);
+	if (e->attr.scq_ex)
+		ep_make_cq_ex(e);
+	else
+		e->scq = ibv_create_cq(e->ctx, e->attr.cqe, NULL, e->scc, 0);
 	e->rcq = ibv_create_cq(e->ctx, e->attr.cqe, NULL, e->rcc, 0);
 	CHECK(e->scq && e->rcq);
 	if (e->attr.srq_wr) {

@@ -134,6 +134,7 @@ bool cm_wait_end(struct rdma_event_channel *ch, int ms);
  * @cqe: depth of each of the two CQs
  * @srq_wr: depth of a SRQ used in place of the RQ
  * @sig_all: complete each send request
+ * @scq_ex: make the CQ of the send queue an extended one, like this
  * @domain: protection domain of another end to be in, NULL: one of its own
  * @depth_set: take @ird and @ord from here even if zero
  * @ird: reads served at once
@@ -149,6 +150,7 @@ struct ep_attr {
 	int cqe;
 	uint32_t srq_wr;
 	bool sig_all;
+	const struct ibv_cq_init_attr_ex *scq_ex;
 	struct ibv_pd *domain;
 	bool depth_set;
 	uint8_t ird;
@@ -167,6 +169,7 @@ struct ep {
 	struct ibv_comp_channel *scc;
 	struct ibv_comp_channel *rcc;
 	struct ibv_cq *scq;
+	struct ibv_cq_ex *scq_ex;
 	struct ibv_cq *rcq;
 	struct ibv_srq *srq;
 	struct ibv_qp *qp;
