@@ -35,6 +35,7 @@ enum siw_qp_flag {
 	SIW_QPF_FLUSHED,	/* in error: what is posted is flushed at once */
 	SIW_QPF_GONE,		/* being destroyed: cannot be connected any more */
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
+	SIW_QPF_NUDGE,		/* send the RTR Write once more */
 };
 
 enum siw_rtr {
@@ -162,6 +163,8 @@ enum siw_qp_layout {
  * @term_rcvd: raw first four octets of the peer's Terminate
  * @term_sent: likewise of ours, which may have been lost
  * @down_work: ends the connection, see qp_conn.c
+ * @nudge_delay: until @nudge_work looks again, in jiffies
+ * @nudge_work: repeats the RTR towards a peer that says nothing
  * @scan_delay: until @scan_work looks again, in jiffies
  * @scan_work: flushes what a process posts into the rings of a QP in error
  * @mw_lock: guards @mws; taken under a window's lock, bottom halves off
@@ -231,7 +234,8 @@ struct siw_qp {
 
 	struct work_struct down_work;
 	struct delayed_work scan_work;
-
+	struct delayed_work nudge_work;
+	unsigned long nudge_delay;
 	unsigned long scan_delay;
 	spinlock_t mw_lock;	/* @mws */
 	struct list_head mws;

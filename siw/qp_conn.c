@@ -26,6 +26,12 @@
 
 /* How long a graceful end waits for requests that are posted. */
 #define CONN_FINISH		(HZ / 2)
+/*
+ * When a peer that got the RTR Write is first reminded, if it says nothing, and
+ * until when the time is doubled.
+ */
+#define CONN_NUDGE_MIN		(HZ / 5)
+#define CONN_NUDGE_MAX		HZ
 /* How often the rings of a process are looked at after an error. */
 #define CONN_SCAN_MIN		(HZ / 100)
 #define CONN_SCAN_MAX		(HZ / 2)
@@ -137,6 +143,7 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	atomic_inc(&to_siw_pd(qp->base.pd)->conns);
 	clear_bit(SIW_QPF_RX_STOP, &qp->flags);
 	clear_bit(SIW_QPF_HURRY, &qp->flags);
+	clear_bit(SIW_QPF_NUDGE, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);
 	if (qp->conn.hold_tx)
@@ -147,6 +154,34 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	siw_qp_set_state(qp, IB_QPS_RTS);
 	clear_bit(SIW_QPF_TX_STOP, &qp->flags);
 	clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
+}
+
+/*
+ * Mainline siw as responder overlooks what comes while its accept is still
+ * going on, the RTR and all behind it, until more comes; when the connection ends
+ * so, its iw_cm dies of a BUG. One more Write of no octets, which means nothing
+ * to anybody, wakes it up.
+ */
+static void conn_nudge_work(struct work_struct *work)
+{
+	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
+					 nudge_work);
+
+	if (READ_ONCE(qp->rx.heard) || test_bit(SIW_QPF_DYING, &qp->flags))
+		return;
+	set_bit(SIW_QPF_NUDGE, &qp->flags);
+	siw_tx_kick_slow(qp);
+	qp->nudge_delay *= 2;
+	if (qp->nudge_delay <= CONN_NUDGE_MAX)
+		queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
+}
+
+static void conn_nudge_later(struct siw_qp *qp)
+{
+	if (qp->conn.rtr != SIW_RTR_MSG_WRITE)
+		return;
+	qp->nudge_delay = CONN_NUDGE_MIN;
+	queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
 }
 
 /**
@@ -175,6 +210,7 @@ int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 		siw_llp_set_owner(llp, &conn_ops, qp);
 		siw_rx_kick(qp);
 		siw_tx_kick_slow(qp);
+		conn_nudge_later(qp);
 		/* an event that came before we owned them */
 		conn_state_change(qp);
 	}
@@ -331,6 +367,7 @@ static void conn_stop_paths(struct siw_qp *qp)
 	if (qp->down_cause == SIW_DOWN_PROTO)
 		conn_send_terminate(qp);
 	siw_llp_set_owner(qp->llp, NULL, NULL);
+	cancel_delayed_work_sync(&qp->nudge_work);
 	siw_rx_reset(qp);
 	siw_tx_abandon(qp);
 	siw_tx_reset(qp);
@@ -454,6 +491,7 @@ int siw_qp_init_conn(struct siw_qp *qp)
 
 	INIT_WORK(&qp->down_work, conn_down_work);
 	INIT_DELAYED_WORK(&qp->scan_work, conn_scan_work);
+	INIT_DELAYED_WORK(&qp->nudge_work, conn_nudge_work);
 	/* no sender until there is a connection */
 	qp->flags = BIT(SIW_QPF_TX_STOP) | BIT(SIW_QPF_TX_BUSY) |
 		    BIT(SIW_QPF_DYING);

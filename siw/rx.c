@@ -365,6 +365,7 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 	u32 taken = 0;
 	int n = 0;
 
+	qp->rx.heard = true;
 	siw_cursor_skb(&c, skb, off);
 	while (taken < len) {
 		if (test_bit(SIW_QPF_RX_STOP, &qp->flags))
@@ -502,6 +503,7 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->quote.len = 0;
 	rx->deferred = 0;
 	rx->held = 0;
+	rx->heard = false;
 	rx->paused = false;
 }
 

@@ -25,6 +25,7 @@ struct siw_qp;
  * @held_ulpdu: its ULPDU's
  * @paused: the stream waits for a receive
  * @patience: until when, in jiffies
+ * @heard: something came from the peer
  * @want_size: memory for @buf that softirq could not get
  * @rqe: private copy of the receive in use
  * @rqe_valid: there is one
@@ -54,6 +55,7 @@ struct siw_rx {
 	u32 want_size;
 	struct siw_rqe *rqe;
 	bool rqe_valid;
+	bool heard;
 	u8 cur;
 	u32 cur_off;
 	u32 room;

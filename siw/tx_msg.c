@@ -607,6 +607,7 @@ static int tx_send_rtr(struct siw_qp *qp, gfp_t gfp)
 		break;
 	default:
 		rdmap_put_write(p, 1, 0, 0, true);
+		break;
 	}
 	tx_commit(qp, p);
 	qp->tx.rtr = SIW_RTR_MSG_NONE;
@@ -632,6 +633,11 @@ int siw_tx_build(struct siw_qp *qp, gfp_t gfp)
 		return tx_send_rtr(qp, gfp);
 	if (tx->msg.active || tx->msg.imm)
 		return tx_continue(qp, gfp);
+	if (unlikely(test_bit(SIW_QPF_NUDGE, &qp->flags))) {
+		clear_bit(SIW_QPF_NUDGE, &qp->flags);
+		tx->rtr = SIW_RTR_MSG_WRITE;
+		return tx_send_rtr(qp, gfp);
+	}
 	if (tx_irq_waits(qp) && !tx->turn) {
 		tx->turn = true;
 		return tx_start_irq(qp, gfp);

@@ -71,6 +71,8 @@ class Conn:
         self.last = b''
         self.wild = False               # rules for DUT output are off
         self.holds_first = False        # DUT is Responder: the first FPDU is ours
+        self.dut_starts = False         # DUT is Initiator
+        self.nudges = 0
 
     # --- octets ---
 
@@ -236,6 +238,7 @@ class Conn:
     def send_reply(self, reply, tail=b'', delay=None):
         """Answer the Request and enter full operation."""
         self.reply = reply
+        self.dut_starts = True
         data = reply.encode() + tail
         if delay:
             self.dribble(data, delay)
@@ -309,7 +312,16 @@ class Conn:
         self.fpdus.append(fpdu)
         self.trace.add('#', 'FPDU from DUT: %s' % fpdu)
         self._audit(fpdu)
+        if self._is_nudge(fpdu):
+            self.nudges += 1
+            return self.next_fpdu(timeout)
         return fpdu
+
+    def _is_nudge(self, fpdu):
+        """The Write RTR once more: an Initiator may remind a silent Responder, it means nothing."""
+        return (self.dut_starts and len(self.fpdus) > 1 and not self.tx_pos and
+                fpdu.ulpdu == self.fpdus[0].ulpdu and fpdu.t and len(fpdu.ulpdu) == 14 and
+                fpdu.op == wire.WRITE)
 
     def _have_fpdu(self, pos):
         if pos is None and len(self.rx) >= 2:

@@ -6,6 +6,7 @@ import struct
 from . import wire
 from .cases import case
 from .dut import RECV
+from .group_abc import needs_v2
 from .group_ij import FETCH_ADD, atomic_request, needs_atomics, needs_imm, original
 from .wire import (ATOMIC_REQ, IMM, READ_REQ, READ_RESP, SEND, SEND_SE, TERMINATE, WRITE,
                    Enhanced, read_request, tagged, terminate)
@@ -183,3 +184,20 @@ def all_of_ird(t):
         first, got = c.take_message(READ_RESP, 20)
         t.want(first.stag == 0x100 + i and got == wire.pattern(65536), 'response %d' % i)
     t.saw('%d served' % depth)
+
+
+@case(168, text=('C', 'PEER grants the Write RTR and says nothing for 2 s',
+                 'the RTR again, if anything; the connection works', ('ENH-20',)))
+def silent_responder(t):
+    """A Responder that is slow to speak is reminded at most."""
+    s = t.session()
+    c = s.called()
+    needs_v2(c)
+    c.send_reply(s.good_reply(c.request))
+    s.take_rtr(c)
+    s.advert(c)
+    t.want(c.next_fpdu(2) is None and not c.ended, 'something else than the RTR')
+    t.want(c.nudges <= 3, '%d reminders' % c.nudges)
+    t.prefer(c.nudges, 'no reminder')
+    t.saw('%d reminders' % c.nudges)
+    t.alive(c)
