@@ -5,7 +5,13 @@
 # make help            every target
 
 KVER	?= $(shell uname -r)
-KDIR	?= /lib/modules/$(KVER)/build
+# The debug kernel, KVER=debug, is not installed: it is below build/.
+DEBUGDIR = build/debug-kernel
+ifeq ($(KVER),debug)
+override KVER := $(shell tests/vm/build-debug --release)
+endif
+KDIR	?= $(firstword $(wildcard $(DEBUGDIR)/lib/modules/$(KVER)/build) \
+		/lib/modules/$(KVER)/build)
 OUT	?= build/$(KVER)
 KVERS	= $(shell tests/vm/kvers)
 TOP	:= $(CURDIR)
@@ -16,8 +22,8 @@ SUBMAKE	= $(MAKE) --no-print-directory
 DEPS	= $(if $(SIW_NO_DEPS),,deps)
 
 .PHONY: default help module modules-all provider unit fuzz style check \
-	check-guest check-install demo bench interop shell install uninstall \
-	clean deps
+	check-guest check-debug debug-kernel check-install demo bench interop \
+	shell install uninstall clean deps
 
 default: module
 
@@ -68,6 +74,15 @@ check: $(DEPS)
 check-guest: $(DEPS)
 	@SIW_PROVIDERS="stock $(CURDIR)/build/provider/libsiw" \
 		tests/check --guest-only
+
+## debug-kernel  a small kernel with KASAN, lockdep, kmemleak and more
+debug-kernel: $(DEPS)
+	@tests/vm/build-debug
+
+## check-debug   the guest suites on the debug kernel
+check-debug: $(DEPS)
+	@tests/vm/build-debug
+	@tests/check --debug
 
 ## check-install try "make install" and "make uninstall" in a copy of /
 check-install: $(DEPS)

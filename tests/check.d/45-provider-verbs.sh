@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # check: each-kernel
 # check: guest
+# check: no-debug
 # check: time-limit 900
 #
 # Our provider on our module and on the stock one of the same kernel.
