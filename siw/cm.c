@@ -15,6 +15,7 @@
 #include "llp.h"
 #include "netns.h"
 #include "qp.h"
+#include "rdv.h"
 #include "stats.h"
 
 static void ep_tell(struct siw_ep *ep, enum iw_cm_event_type type, int status)
@@ -25,12 +26,20 @@ static void ep_tell(struct siw_ep *ep, enum iw_cm_event_type type, int status)
 	ep->cm_id->event_handler(ep->cm_id, &ev);
 }
 
+/* Somebody has heard, or is to hear, of the connection. */
+static bool ep_has_user(const struct siw_ep *ep)
+{
+	return ep->cm_id || ep->rdv;
+}
+
 /* The last iw_cm hears of a connection that it knew as established. */
 static void ep_tell_end(struct siw_ep *ep, int status)
 {
-	ep_tell(ep, IW_CM_EVENT_DISCONNECT, status);
-	ep_tell(ep, IW_CM_EVENT_CLOSE, status);
-	siw_ep_drop_cm_id(ep);
+	if (!ep->rdv) {
+		ep_tell(ep, IW_CM_EVENT_DISCONNECT, status);
+		ep_tell(ep, IW_CM_EVENT_CLOSE, status);
+		siw_ep_drop_cm_id(ep);
+	}
 	siw_stat_inc(ep->sdev, status ? SIW_STAT_CONN_LOST :
 					SIW_STAT_CONN_CLOSED);
 }
@@ -54,13 +63,13 @@ void siw_cm_qp_released(struct siw_ep *ep, enum siw_close_how how, int status)
 	ep->qp = NULL;
 	WRITE_ONCE(ep->qpn, 0);
 	ep->attached = false;
-	if (ep->state == SIW_EP_WAIT_FIRST && ep->cm_id) {
+	if (ep->state == SIW_EP_WAIT_FIRST && ep_has_user(ep)) {
 		bool first = test_bit(SIW_EPE_FIRST, &ep->events);
 
 		siw_ep_tell_established(ep, first ? 0 : status ? status :
 							-ECONNRESET);
 	}
-	if (ep->cm_id)
+	if (ep_has_user(ep))
 		ep_tell_end(ep, status);
 	if (how == SIW_CLOSE_ABORT)
 		siw_ep_die(ep, true, status);
@@ -147,8 +156,13 @@ static void ep_private_data(struct siw_ep *ep, struct iw_cm_event *ev,
 int siw_ep_tell_request(struct siw_ep *ep, const void *pdata)
 {
 	struct iw_cm_event ev = { .event = IW_CM_EVENT_CONNECT_REQUEST };
-	int rv = siw_ep_give_cookie(ep);
+	int rv;
 
+	if (ep->rdv) {
+		siw_rdv_requested(ep, pdata);
+		return 0;
+	}
+	rv = siw_ep_give_cookie(ep);
 	if (rv)
 		return rv;
 	ev.provider_data = (void *)(uintptr_t)ep->cookie;
@@ -182,6 +196,10 @@ void siw_ep_tell_reply(struct siw_ep *ep, int status, const void *pdata)
 	struct iw_cm_event ev = { .event = IW_CM_EVENT_CONNECT_REPLY };
 	struct iw_cm_id *cm_id = ep->cm_id;
 
+	if (ep->rdv) {
+		siw_rdv_replied(ep, status);
+		return;
+	}
 	ev.local_addr = cm_id->local_addr;
 	ev.remote_addr = cm_id->remote_addr;
 	if (!status) {
@@ -224,8 +242,10 @@ void siw_ep_tell_established(struct siw_ep *ep, int status)
 	};
 
 	siw_ep_set_state(ep, SIW_EP_UP, 0, status);
-	ep_depths(ep, &ev);
-	ep->cm_id->event_handler(ep->cm_id, &ev);
+	if (!ep->rdv) {
+		ep_depths(ep, &ev);
+		ep->cm_id->event_handler(ep->cm_id, &ev);
+	}
 	if (!status)
 		siw_stat_inc(ep->sdev, SIW_STAT_CONN_PASSIVE);
 }
@@ -369,6 +389,7 @@ static void eps_end(struct siw_device *sdev)
 void siw_cm_device_down(struct siw_device *sdev)
 {
 	siw_listen_device_off(sdev);
+	siw_rdv_device_off(sdev);
 	eps_end(sdev);
 }
 
@@ -384,6 +405,7 @@ void siw_cm_device_down(struct siw_device *sdev)
 void siw_cm_device_leaving(struct siw_device *sdev)
 {
 	eps_abort(sdev);
+	siw_rdv_device_off(sdev);
 	wait_event_timeout(sdev->ep_wait, eps_gone(sdev), HZ / 4);
 }
 
@@ -400,6 +422,7 @@ void siw_cm_device_leaving(struct siw_device *sdev)
 void siw_cm_device_moved(struct siw_device *sdev)
 {
 	siw_listen_device_off(sdev);
+	siw_rdv_device_off(sdev);
 	eps_end(sdev);
 	/* a netdev moves from first to last under RTNL */
 	rtnl_lock();
@@ -424,5 +447,6 @@ int siw_cm_init(void)
 void siw_cm_exit(void)
 {
 	siw_ep_check_all_gone();
+	siw_rdv_check_all_gone();
 	siw_netns_exit();
 }

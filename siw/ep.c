@@ -400,6 +400,8 @@ int siw_ep_attach(struct siw_ep *ep, const struct mpa_settings *set)
 		.rtr = ep->active ? ep_rtr(set) : SIW_RTR_MSG_NONE,
 		.ird = set->ird,
 		.ord = set->ord,
+		.rdv_gen = ep->rdv_gen,
+		.peer_caps = ep->peer_caps,
 	};
 	int rv;
 

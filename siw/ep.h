@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Endpoint: one connection as the connection manager sees it. Private to
- * ep.c, cm.c, startup.c and listen.c.
+ * ep.c, cm.c, startup.c, listen.c, rdv.c and rdv_listen.c.
  *
  * Life of an endpoint. Everything that happens to it is handled under its
  * mutex, in process context: by the caller of an iw_cm operation, by the QP
@@ -40,6 +40,7 @@ struct siw_listen_id;
 struct siw_listener;
 struct siw_llp;
 struct siw_qp;
+struct siw_rdv_listener;
 
 /* Time limits of startup and end, in seconds (RFC 5044 7.1.2 rule 8). */
 #define SIW_CONNECT_TIMEOUT_S	30	/* TCP handshake */
@@ -94,6 +95,12 @@ enum siw_ep_event {
  * @lid: passive: listener that gets the connect request, referenced
  * @listener: passive: socket that counts this endpoint as half open, referenced
  * @cookie: what iw_cm knows us by between request and accept; 0 if none
+ * @rdv: of the rendezvous (rdv.c), not of iw_cm; constant once in use
+ * @rdv_gen: number of the QP's wait, once it is known
+ * @rdv_ln: passive, of the rendezvous: socket that counts this endpoint as
+ *	half open, referenced
+ * @peer_caps: what the peer's end of a rendezvous can take, RDV_CAP_*
+ * @self: the socket is connected to itself
  * @active: we are the initiator
  * @enhanced: active: the Request is one of MPA revision 2
  * @attached: the QP owns the connection
@@ -125,6 +132,12 @@ struct siw_ep {
 	struct siw_listener *listener;
 	u32 cookie;
 
+	bool rdv;
+	u32 rdv_gen;
+	struct siw_rdv_listener *rdv_ln;
+	u32 peer_caps;
+
+	bool self;
 	bool active;
 	bool enhanced;
 	bool attached;
@@ -160,6 +173,7 @@ void siw_ep_tell_reply(struct siw_ep *ep, int status, const void *pdata);
 void siw_ep_tell_established(struct siw_ep *ep, int status);
 
 /* startup.c: MPA startup */
+void siw_ep_config(struct siw_ep *ep, u32 ird, u32 ord);
 int siw_ep_connect(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		   const struct iw_cm_conn_param *param);
 void siw_ep_work(struct work_struct *work);

@@ -21,6 +21,7 @@
 #include "listen.h"
 #include "llp.h"
 #include "netns.h"
+#include "rdv.h"
 #include "stats.h"
 
 /* TCP's own queue is at least this long: short bursts are the rule. */
@@ -236,6 +237,7 @@ void siw_listen_leave(struct siw_ep *ep)
 {
 	struct siw_listener *ln = ep->listener;
 
+	siw_rdv_leave(ep);
 	if (!ln)
 		return;
 	ep->listener = NULL;

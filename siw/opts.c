@@ -12,6 +12,14 @@
 
 /* A connection that hangs longer than this is better ended. */
 #define SIW_RNR_WAIT_MAX	60000
+/*
+ * Not assigned to anybody, and below 1024: no program without privileges can
+ * take the place of the kernel.
+ */
+#define SIW_RDV_PORT		721
+/* A wait that is longer is better ended, too. */
+#define SIW_RDV_TIMEOUT		60
+#define SIW_RDV_TIMEOUT_MAX	3600
 
 static struct siw_dev_opts siw_opts_new = {
 	.crc = SIW_CRC_ON,
@@ -19,6 +27,8 @@ static struct siw_dev_opts siw_opts_new = {
 	.p2p = true,
 	.mpa_rev = 2,
 	.rnr_wait = 1000,
+	.rdv_port = SIW_RDV_PORT,
+	.rdv_timeout = SIW_RDV_TIMEOUT,
 };
 
 static const char * const siw_crc_words[] = {
@@ -122,6 +132,41 @@ static int siw_rnr_wait_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->rnr_wait));
 }
 
+static int siw_rdv_port_set(struct siw_dev_opts *opts, const char *val)
+{
+	u16 port;
+	int err;
+
+	err = kstrtou16(val, 10, &port);
+	if (!err)
+		WRITE_ONCE(opts->rdv_port, port);
+	return err;
+}
+
+static int siw_rdv_port_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->rdv_port));
+}
+
+static int siw_rdv_timeout_set(struct siw_dev_opts *opts, const char *val)
+{
+	u16 s;
+	int err;
+
+	err = kstrtou16(val, 10, &s);
+	if (err)
+		return err;
+	if (!s || s > SIW_RDV_TIMEOUT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(opts->rdv_timeout, s);
+	return 0;
+}
+
+static int siw_rdv_timeout_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->rdv_timeout));
+}
+
 /*
  * One setting: a module parameter for new devices and an attribute of each
  * device. Both come as NUL-terminated text, perhaps with a newline.
@@ -195,6 +240,16 @@ module_param_cb(rnr_wait, &siw_param_ops_rnr_wait, &siw_opts_new, 0644);
 MODULE_PARM_DESC(rnr_wait, "ms to wait for a receive to be posted (default: 1000, 0: error at once)");
 static DEVICE_ATTR_RW(rnr_wait);
 
+SIW_OPT(rdv_port)
+module_param_cb(rdv_port, &siw_param_ops_rdv_port, &siw_opts_new, 0644);
+MODULE_PARM_DESC(rdv_port, "TCP port to connect QPs without rdma_cm (default: 721, 0: off)");
+static DEVICE_ATTR_RW(rdv_port);
+
+SIW_OPT(rdv_timeout)
+module_param_cb(rdv_timeout, &siw_param_ops_rdv_timeout, &siw_opts_new, 0644);
+MODULE_PARM_DESC(rdv_timeout, "seconds a QP waits for its peer without rdma_cm (default: 60)");
+static DEVICE_ATTR_RW(rdv_timeout);
+
 static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_crc.attr,
 	&dev_attr_markers.attr,
@@ -202,6 +257,8 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_rtr.attr,
 	&dev_attr_mpa_rev.attr,
 	&dev_attr_rnr_wait.attr,
+	&dev_attr_rdv_port.attr,
+	&dev_attr_rdv_timeout.attr,
 	NULL
 };
 
@@ -224,4 +281,6 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->p2p = READ_ONCE(siw_opts_new.p2p);
 	opts->mpa_rev = READ_ONCE(siw_opts_new.mpa_rev);
 	opts->rnr_wait = READ_ONCE(siw_opts_new.rnr_wait);
+	opts->rdv_port = READ_ONCE(siw_opts_new.rdv_port);
+	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);
 }

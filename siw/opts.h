@@ -32,6 +32,8 @@ enum siw_rtr_pref {
  * @mpa_rev: highest MPA revision spoken, 1 or 2
  * @rnr_wait: how long a stream waits for a receive to be posted, in
  *	milliseconds, 0: not at all
+ * @rdv_port: TCP port of the rendezvous, 0: switched off
+ * @rdv_timeout: how long a QP waits for its peer there, in seconds
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
@@ -44,6 +46,8 @@ struct siw_dev_opts {
 	bool p2p;
 	u8 mpa_rev;
 	u16 rnr_wait;
+	u16 rdv_port;
+	u16 rdv_timeout;
 };
 
 extern const struct attribute_group siw_opts_group;

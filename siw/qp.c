@@ -329,6 +329,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	refcount_set(&qp->refs, 1);
 	init_completion(&qp->released);
 	mutex_init(&qp->mutex);
+	siw_rdv_init(qp);
 	spin_lock_init(&qp->sq_lock);
 	spin_lock_init(&qp->rq_lock);
 	spin_lock_init(&qp->mw_lock);
@@ -366,7 +367,7 @@ err_rings:
 
 /* ------------------------------------------------------ modify, query --- */
 
-/* Transitions an application may ask for; RTS comes with the connection. */
+/* Transitions an application may ask for. */
 static bool qp_may_go(enum ib_qp_state from, enum ib_qp_state to)
 {
 	if (to == IB_QPS_ERR || to == IB_QPS_RESET || from == to)
@@ -395,6 +396,7 @@ static void qp_reset(struct siw_qp *qp)
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	if (qp->ctrl)
 		WRITE_ONCE(qp->ctrl->flags, 0);
+	siw_rdv_reset(qp);
 	siw_qp_set_state(qp, IB_QPS_RESET);
 }
 
@@ -415,22 +417,85 @@ static int qp_leave_rts(struct siw_qp *qp, enum ib_qp_state to)
 	}
 }
 
-static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
+/* Without a connection. */
+static void qp_go_idle(struct siw_qp *qp, enum ib_qp_state to)
 {
+	if (to == IB_QPS_RESET) {
+		qp_reset(qp);
+	} else if (qp->state == IB_QPS_ERR) {
+		/* the peer was faster */
+		return;
+	} else if (to == IB_QPS_ERR) {
+		siw_rdv_end(qp);
+		siw_qp_to_error(qp);
+	} else {
+		siw_qp_set_state(qp, to);
+	}
+}
+
+static int qp_go(struct siw_qp *qp, const struct ib_qp_attr *attr, int mask)
+{
+	enum ib_qp_state to = attr->qp_state;
+
 	lockdep_assert_held(&qp->mutex);
+	if (mask & IB_QP_AV)
+		return qp->state == IB_QPS_INIT && to == IB_QPS_RTR ?
+		       siw_rdv_begin(qp, attr, mask) : -EINVAL;
+	if (to == IB_QPS_RTS && siw_rdv_named(qp))
+		return siw_rdv_rts(qp, attr, mask);
 	if (!qp_may_go(qp->state, to))
 		return -EINVAL;
 	if (test_bit(SIW_QPF_ATTACHED, &qp->flags))
 		return qp_leave_rts(qp, to);
-	if (to == IB_QPS_RESET)
-		qp_reset(qp);
-	else if (qp->state == IB_QPS_ERR)
-		return 0;	/* the peer was faster */
-	else if (to == IB_QPS_ERR)
-		siw_qp_to_error(qp);
-	else
-		siw_qp_set_state(qp, to);
+	qp_go_idle(qp, to);
 	return 0;
+}
+
+static bool qp_in_range(int mask, int bit, u32 val, u32 min, u32 max)
+{
+	return !(mask & bit) || (val >= min && val <= max);
+}
+
+/* Attributes that InfiniBand has for a path mean nothing on TCP, but count. */
+static int qp_check_attr(const struct ib_qp_attr *a, int mask)
+{
+	if (mask & ~IB_QP_ATTR_STANDARD_BITS)
+		return -EOPNOTSUPP;
+	/* a peer is named as a whole, on the way to RTR, or not at all */
+	if (mask & (IB_QP_AV | IB_QP_DEST_QPN) &&
+	    ~mask & (IB_QP_AV | IB_QP_DEST_QPN | IB_QP_STATE))
+		return -EINVAL;
+	if (mask & (IB_QP_QKEY | IB_QP_ALT_PATH))
+		return -EINVAL;
+	if (!qp_in_range(mask, IB_QP_PORT, a->port_num, SIW_PORT, SIW_PORT) ||
+	    !qp_in_range(mask, IB_QP_PKEY_INDEX, a->pkey_index, 0, 0) ||
+	    !qp_in_range(mask, IB_QP_PATH_MTU, a->path_mtu, IB_MTU_256,
+			 IB_MTU_4096) ||
+	    !qp_in_range(mask, IB_QP_MAX_DEST_RD_ATOMIC,
+			 a->max_dest_rd_atomic, 0, SIW_MAX_IRD) ||
+	    !qp_in_range(mask, IB_QP_MAX_QP_RD_ATOMIC, a->max_rd_atomic, 0,
+			 SIW_MAX_ORD) ||
+	    !qp_in_range(mask, IB_QP_TIMEOUT, a->timeout, 0, 31) ||
+	    !qp_in_range(mask, IB_QP_MIN_RNR_TIMER, a->min_rnr_timer, 0, 31) ||
+	    !qp_in_range(mask, IB_QP_RETRY_CNT, a->retry_cnt, 0, 7) ||
+	    !qp_in_range(mask, IB_QP_RNR_RETRY, a->rnr_retry, 0, 7))
+		return -EINVAL;
+	return 0;
+}
+
+/* InfiniBand's RESET is immediate, whatever was going on. */
+static void qp_end_before_reset(struct siw_qp *qp)
+{
+	mutex_lock(&qp->mutex);
+	if (test_bit(SIW_QPF_ATTACHED, &qp->flags) && siw_rdv_named(qp))
+		siw_qp_down(qp, SIW_DOWN_ABORT, IW_OK);
+	mutex_unlock(&qp->mutex);
+	flush_work(&qp->down_work);
+}
+
+static enum ib_qp_state qp_shown_state(const struct siw_qp *qp)
+{
+	return siw_rdv_named(qp) ? siw_rdv_shown(qp) : qp->state;
 }
 
 /**
@@ -440,29 +505,31 @@ static int qp_go(struct siw_qp *qp, enum ib_qp_state to)
  * @mask: what of @attr counts
  * @udata: not used
  *
- * RTS is reached by rdma_cm alone. Leaving RTS ends the connection:
- * SQD in order, at leisure; ERR with a reset, and waits for it.
+ * RTS is reached by rdma_cm, or through an RTR that names the peer (rdv.c).
+ * Leaving RTS ends the connection: SQD in order, at leisure; ERR at once, and
+ * waits for it.
  *
  * Context: process.
- * Return: 0, -EOPNOTSUPP for attributes unknown, -EINVAL for a transition that
- * does not exist, -EBUSY for RESET while connected.
+ * Return: 0, -EOPNOTSUPP for attributes unknown, -EINVAL for attributes out of
+ * range or a transition that does not exist, -EBUSY for RESET while connected
+ * by rdma_cm.
  */
 int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 		  struct ib_udata *udata)
 {
 	struct siw_qp *qp = to_siw_qp(base);
-	int rv = 0;
+	int rv;
 
-	if (mask & ~IB_QP_ATTR_STANDARD_BITS)
-		return -EOPNOTSUPP;
-	/* peers are named to rdma_cm, not here */
-	if (mask & (IB_QP_AV | IB_QP_DEST_QPN))
-		return -EINVAL;
+	rv = qp_check_attr(attr, mask);
+	if (rv)
+		return rv;
+	if (mask & IB_QP_STATE && attr->qp_state == IB_QPS_RESET)
+		qp_end_before_reset(qp);
 	mutex_lock(&qp->mutex);
-	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp->state)
+	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp_shown_state(qp))
 		rv = -EINVAL;
 	if (!rv && mask & IB_QP_STATE)
-		rv = qp_go(qp, attr->qp_state);
+		rv = qp_go(qp, attr, mask);
 	if (!rv && mask & IB_QP_ACCESS_FLAGS)
 		qp->access = attr->qp_access_flags;
 	mutex_unlock(&qp->mutex);
@@ -494,9 +561,10 @@ int siw_query_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	attr->qp_access_flags = qp->access;
 	attr->max_rd_atomic = qp->conn.ord;
 	attr->max_dest_rd_atomic = qp->conn.ird;
-	mutex_unlock(&qp->mutex);
 	attr->path_mtu = ib_mtu_int_to_enum(READ_ONCE(qp->sdev->netdev->mtu));
 	attr->port_num = SIW_PORT;
+	siw_rdv_query(qp, attr);
+	mutex_unlock(&qp->mutex);
 	attr->cap = qp->cap;
 	attr->cap.max_send_wr = qp->sq_size;
 	attr->cap.max_recv_wr = qp->rq_size;
@@ -528,10 +596,12 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 	struct siw_qp *qp = to_siw_qp(base);
 	struct siw_device *sdev = qp->sdev;
 
+	siw_rdv_stop(qp);
 	siw_cm_abort_connect(qp);
 	xa_erase_bh(&sdev->qps, qp->qpn);
 	siw_qp_exit_conn(qp);
 	siw_mw_forget_qp(qp);
+	siw_rdv_exit(qp);
 	siw_qp_put(qp);
 	wait_for_completion(&qp->released);
 	siw_cq_forget_qp(qp->scq, base);

@@ -15,6 +15,7 @@
 #include "device.h"
 #include "proto/err.h"
 #include "proto/term.h"
+#include "rdv.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -55,6 +56,8 @@ enum siw_rtr {
  * @rtr: RTR message to send first (enum siw_rtr), as initiator
  * @ird: inbound Reads we serve at once
  * @ord: outbound Reads we may have outstanding
+ * @rdv_gen: which wait of the QP is over, 0 if rdma_cm connects it
+ * @peer_caps: RDV_CAP_* the peer has told in a rendezvous
  */
 struct siw_conn {
 	bool crc;
@@ -65,6 +68,8 @@ struct siw_conn {
 	enum siw_rtr rtr;
 	u16 ird;
 	u16 ord;
+	u32 rdv_gen;
+	u32 peer_caps;
 };
 
 struct siw_flight {
@@ -165,6 +170,7 @@ enum siw_qp_layout {
  * @down_work: ends the connection, see qp_conn.c
  * @nudge_delay: until @nudge_work looks again, in jiffies
  * @nudge_work: repeats the RTR towards a peer that says nothing
+ * @rdv: connecting without rdma_cm
  * @scan_delay: until @scan_work looks again, in jiffies
  * @scan_work: flushes what a process posts into the rings of a QP in error
  * @mw_lock: guards @mws; taken under a window's lock, bottom halves off
@@ -236,6 +242,7 @@ struct siw_qp {
 	struct delayed_work scan_work;
 	struct delayed_work nudge_work;
 	unsigned long nudge_delay;
+	struct siw_rdv rdv;
 	unsigned long scan_delay;
 	spinlock_t mw_lock;	/* @mws */
 	struct list_head mws;
@@ -303,6 +310,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 		 enum iw_err err);
 
 void siw_qp_to_error(struct siw_qp *qp);
+void siw_qp_event(struct siw_qp *qp, enum ib_event_type type);
 int siw_qp_init_conn(struct siw_qp *qp);
 void siw_qp_exit_conn(struct siw_qp *qp);
 

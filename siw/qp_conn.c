@@ -54,6 +54,9 @@ static void conn_state_change(void *ctx)
 
 	switch (siw_llp_status(qp->llp)) {
 	case SIW_LLP_PEER_CLOSED:
+		if (siw_rdv_linger(qp))
+			break;
+		fallthrough;
 	case SIW_LLP_DOWN:
 		siw_qp_down(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
 		break;
@@ -110,6 +113,9 @@ static int conn_prepare(struct siw_qp *qp, const struct siw_conn *conn)
 		return -EINVAL;
 	if (test_bit(SIW_QPF_ATTACHED, &qp->flags))
 		return -EISCONN;
+	/* who named a peer is connected to that one alone */
+	if (conn->rdv_gen != siw_rdv_wait_gen(qp))
+		return -EINVAL;
 	switch (qp->state) {
 	case IB_QPS_RESET:
 	case IB_QPS_INIT:
@@ -151,6 +157,7 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	if (qp->conn.notify_first)
 		set_bit(SIW_QPF_FIRST_FPDU, &qp->flags);
 	set_bit(SIW_QPF_ATTACHED, &qp->flags);
+	siw_rdv_attached(qp);
 	siw_qp_set_state(qp, IB_QPS_RTS);
 	clear_bit(SIW_QPF_TX_STOP, &qp->flags);
 	clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
@@ -312,7 +319,14 @@ static void conn_flush(struct siw_qp *qp)
 	siw_qp_flush_rings(qp);
 }
 
-static void conn_event(struct siw_qp *qp, enum ib_event_type type)
+/**
+ * siw_qp_event() - raise an event of a QP
+ * @qp: queue pair
+ * @type: event
+ *
+ * Context: process, no lock of ours held.
+ */
+void siw_qp_event(struct siw_qp *qp, enum ib_event_type type)
 {
 	struct ib_event ev = {
 		.device = qp->base.device,
@@ -334,25 +348,33 @@ static bool conn_is_access_err(enum iw_err err)
 		info->etype == DDP_ETYPE_TAGGED);
 }
 
-static void conn_raise_events(struct siw_qp *qp)
+/* Without rdma_cm nobody else tells that a connection was lost. */
+static bool conn_lost(const struct siw_qp *qp, int status)
+{
+	return siw_rdv_named(qp) && status && qp->error != IW_OK;
+}
+
+static void conn_raise_events(struct siw_qp *qp, int status)
 {
 	switch (qp->down_cause) {
 	case SIW_DOWN_PROTO:
 		if (conn_is_access_err(qp->error))
-			conn_event(qp, IB_EVENT_QP_ACCESS_ERR);
+			siw_qp_event(qp, IB_EVENT_QP_ACCESS_ERR);
 		else if (qp->error == IW_ERR_LOCAL)
-			conn_event(qp, IB_EVENT_QP_FATAL);
+			siw_qp_event(qp, IB_EVENT_QP_FATAL);
 		else
-			conn_event(qp, IB_EVENT_QP_REQ_ERR);
+			siw_qp_event(qp, IB_EVENT_QP_REQ_ERR);
 		break;
 	case SIW_DOWN_TERM:
-		conn_event(qp, IB_EVENT_QP_FATAL);
+		siw_qp_event(qp, IB_EVENT_QP_FATAL);
 		break;
 	default:
+		if (conn_lost(qp, status))
+			siw_qp_event(qp, IB_EVENT_QP_FATAL);
 		break;
 	}
 	if (qp->srq)
-		conn_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 }
 
 /* Both paths have stopped, for good; nothing is posted that is not flushed. */
@@ -386,6 +408,18 @@ static int conn_status(const struct siw_qp *qp)
 	}
 }
 
+/*
+ * Who uses no rdma_cm has no way to ask for an orderly end, and what a
+ * completed request has sent must arrive though the QP is destroyed next.
+ */
+static enum siw_close_how conn_close_how(const struct siw_qp *qp)
+{
+	if (qp->down_cause != SIW_DOWN_ABORT ||
+	    (siw_rdv_named(qp) && qp->error == IW_OK))
+		return SIW_CLOSE_GRACEFUL;
+	return SIW_CLOSE_ABORT;
+}
+
 static void conn_scan_later(struct siw_qp *qp)
 {
 	if (qp->layout == SIW_QP_V1)
@@ -404,20 +438,20 @@ static void conn_down_work(struct work_struct *work)
 	if (qp->down_cause == SIW_DOWN_TERM)
 		conn_blame_read(qp);
 	conn_flush(qp);
-	how = qp->down_cause == SIW_DOWN_ABORT ? SIW_CLOSE_ABORT :
-	      SIW_CLOSE_GRACEFUL;
+	how = conn_close_how(qp);
 	status = conn_status(qp);
 	atomic_dec(&to_siw_pd(qp->base.pd)->conns);
 	siw_llp_put(qp->llp);
 	qp->llp = NULL;
 	qp->ep = NULL;
 	conn_free_queues(qp);
+	siw_rdv_released(qp);
 	clear_bit(SIW_QPF_ATTACHED, &qp->flags);
 	qp->scan_delay = CONN_SCAN_MIN;
 	conn_scan_later(qp);
 	mutex_unlock(&qp->mutex);
 
-	conn_raise_events(qp);
+	conn_raise_events(qp, status);
 	siw_cm_qp_released(ep, how, status);
 	siw_ep_put(ep);
 	siw_qp_put(qp);

@@ -78,6 +78,20 @@ static int siw_put_term(struct sk_buff *msg, const char *name,
 	return rdma_nl_put_driver_string(msg, name, buf);
 }
 
+static int siw_put_peer(struct sk_buff *msg, struct siw_qp *qp)
+{
+	const struct rdv_id *peer = &qp->rdv.names.dst;
+	char buf[SIW_ADDR_LEN];
+
+	scnprintf(buf, sizeof(buf), "%pI6c", peer->gid);
+	if (rdma_nl_put_driver_string(msg, "rendezvous",
+				      siw_rdv_state_name(qp)) ||
+	    rdma_nl_put_driver_string(msg, "peer_gid", buf) ||
+	    rdma_nl_put_driver_u32(msg, "peer_qpn", peer->qpn))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /**
  * siw_fill_res_qp() - verbs entry point: the connection of a QP
  * @msg: netlink message under construction
@@ -100,6 +114,8 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 	      siw_put_term(msg, "terminate_sent", qp->term_sent) ||
 	      siw_put_term(msg, "terminate_received", qp->term_rcvd);
 	mutex_lock(&qp->mutex);
+	if (!err && siw_rdv_named(qp))
+		err = siw_put_peer(msg, qp);
 	if (!err && qp->llp)
 		err = siw_put_conn(msg, qp);
 	mutex_unlock(&qp->mutex);

@@ -16,6 +16,7 @@
 #include "proto/rdmap.h"
 #include "proto/term.h"
 #include "qp.h"
+#include "rdv.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -36,8 +37,27 @@ static u8 prefer_rtr(enum siw_rtr_pref pref)
 	}
 }
 
-/* What the device's settings and limits say, for either role. */
-static void ep_config(struct siw_ep *ep, u32 ird, u32 ord)
+/*
+ * Rendezvous: both ends are ours, either may speak first, and what the
+ * application granted is not raised.
+ */
+static void rdv_config(struct mpa_config *cfg)
+{
+	cfg->enhanced = true;
+	cfg->p2p = true;
+	cfg->rtr_prefer = MPA_RTR_WRITE;
+	cfg->max_ird = cfg->ird;
+}
+
+/**
+ * siw_ep_config() - what the device's settings and limits say
+ * @ep: endpoint of either role; siw_ep.cfg is filled in
+ * @ird: IRD the application wants
+ * @ord: ORD likewise
+ *
+ * Context: process, siw_ep.lock held.
+ */
+void siw_ep_config(struct siw_ep *ep, u32 ird, u32 ord)
 {
 	const struct siw_dev_opts *opts = &ep->sdev->opts;
 	struct mpa_config *cfg = &ep->cfg;
@@ -52,6 +72,8 @@ static void ep_config(struct siw_ep *ep, u32 ird, u32 ord)
 	cfg->max_ord = SIW_MAX_ORD;
 	cfg->ird = min_t(u32, ird, cfg->max_ird);
 	cfg->ord = min_t(u32, ord, cfg->max_ord);
+	if (ep->rdv)
+		rdv_config(cfg);
 }
 
 /* ------------------------------------------------------------ endings ---- */
@@ -59,8 +81,11 @@ static void ep_config(struct siw_ep *ep, u32 ird, u32 ord)
 /* Startup of an active endpoint failed: the last that iw_cm hears. */
 static void active_fail(struct siw_ep *ep, int status)
 {
-	siw_stat_inc(ep->sdev, status == -ETIMEDOUT ? SIW_STAT_CONN_TIMEOUT :
-						      SIW_STAT_CONN_FAILED);
+	/* of a rendezvous only the whole counts, not each attempt */
+	if (!ep->rdv)
+		siw_stat_inc(ep->sdev, status == -ETIMEDOUT ?
+					       SIW_STAT_CONN_TIMEOUT :
+					       SIW_STAT_CONN_FAILED);
 	siw_ep_tell_reply(ep, status, NULL);
 	siw_ep_die(ep, status == -ETIMEDOUT, status);
 }
@@ -258,7 +283,7 @@ static int active_open(struct siw_ep *ep)
 int siw_ep_connect(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		   const struct iw_cm_conn_param *param)
 {
-	ep_config(ep, param->ird, param->ord);
+	siw_ep_config(ep, param->ird, param->ord);
 	/* plain client/server needs no revision 2 (ENH-06, trap T-06) */
 	ep->enhanced = ep->cfg.p2p;
 	ep->cfg.enhanced = ep->enhanced;
@@ -302,6 +327,10 @@ static void run_connecting(struct siw_ep *ep)
 	default:
 		break;
 	}
+	if (ep->self) {
+		siw_rdv_self_up(ep);
+		return;
+	}
 	rv = send_request(ep);
 	if (rv)
 		active_fail(ep, rv == -EPIPE ? -ECONNRESET : rv);
@@ -326,8 +355,13 @@ static void retry_plain(struct siw_ep *ep)
 static void active_up(struct siw_ep *ep, const struct mpa_settings *set,
 		      const void *pdata)
 {
-	int rv = siw_ep_attach(ep, set);
+	int rv;
 
+	if (ep->rdv && !siw_rdv_peer_ok(ep, pdata)) {
+		active_fail(ep, -EPROTO);
+		return;
+	}
+	rv = siw_ep_attach(ep, set);
 	if (rv)
 		active_terminate(ep, IW_ERR_MPA_LOCAL, set, rv);
 	else
@@ -349,7 +383,8 @@ static void conclude(struct siw_ep *ep)
 		active_up(ep, &set, pdata);
 		return;
 	case IW_ERR_REJECTED:
-		siw_stat_inc(ep->sdev, SIW_STAT_CONN_REJECTED);
+		if (!ep->rdv)
+			siw_stat_inc(ep->sdev, SIW_STAT_CONN_REJECTED);
 		siw_ep_tell_reply(ep, -ECONNREFUSED, pdata);
 		siw_ep_die(ep, false, -ECONNREFUSED);
 		return;
@@ -407,12 +442,18 @@ static bool peer_waits(struct siw_ep *ep)
 	return siw_llp_status(ep->llp) == SIW_LLP_UP;
 }
 
+/* A rendezvous is judged when the Request is complete. */
+static bool still_wanted(struct siw_ep *ep)
+{
+	return ep->rdv || siw_listen_alive(ep->lid);
+}
+
 static void run_offered(struct siw_ep *ep)
 {
 	const void *pdata;
 	int rv;
 
-	if (!siw_listen_alive(ep->lid) || !peer_waits(ep)) {
+	if (!still_wanted(ep) || !peer_waits(ep)) {
 		passive_fail(ep, false, -ECONNABORTED);
 		return;
 	}
@@ -430,7 +471,7 @@ static void run_wait_request(struct siw_ep *ep)
 	int rv = read_frame(ep, MPA_REQUEST, &err);
 	const void *pdata;
 
-	if (rv == -EAGAIN && siw_listen_alive(ep->lid))
+	if (rv == -EAGAIN && still_wanted(ep))
 		return;
 	if (rv) {
 		trace_siw_error(0, iw_err_name(err), ep->have);
@@ -440,7 +481,7 @@ static void run_wait_request(struct siw_ep *ep)
 	err = mpa_startup_decode(ep->buf, ep->have, MPA_REQUEST, &ep->rcvd,
 				 &pdata);
 	/* a reject has no depths of the application: name those asked for */
-	ep_config(ep, ep->rcvd.ord, ep->rcvd.ird);
+	siw_ep_config(ep, ep->rcvd.ord, ep->rcvd.ird);
 	if (err || (ep->rcvd.enhanced && !ep->cfg.enhanced)) {
 		/* revision 2 is switched off: RST asks for revision 1 (T-10) */
 		passive_fail(ep, true, -EPROTO);
@@ -499,7 +540,8 @@ void siw_ep_refuse(struct siw_ep *ep, const void *pdata, u16 pd_len,
  */
 static void accepted(struct siw_ep *ep, struct iw_cm_id *cm_id, bool p2p)
 {
-	cm_id->add_ref(cm_id);
+	if (cm_id)
+		cm_id->add_ref(cm_id);
 	ep->cm_id = cm_id;
 	siw_listen_leave(ep);
 	if (p2p) {
@@ -537,8 +579,8 @@ static int reply(struct siw_ep *ep, struct iw_cm_id *cm_id,
 
 /**
  * siw_ep_accept() - send an accepting Reply
- * @ep: endpoint in WAIT_ACCEPT
- * @cm_id: iw_cm's connection
+ * @ep: endpoint in WAIT_ACCEPT, or OFFERED one of the rendezvous
+ * @cm_id: iw_cm's connection, NULL for one of the rendezvous
  * @param: QP, depths and private data
  *
  * Context: process, siw_ep.lock held.
@@ -549,7 +591,7 @@ int siw_ep_accept(struct siw_ep *ep, struct iw_cm_id *cm_id,
 {
 	int rv;
 
-	ep_config(ep, param->ird, param->ord);
+	siw_ep_config(ep, param->ird, param->ord);
 	if (!peer_waits(ep)) {
 		passive_fail(ep, false, -ECONNRESET);
 		return -ECONNRESET;
