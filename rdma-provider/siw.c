@@ -72,6 +72,7 @@ static void siw_free_context(struct ibv_context *context)
 
 static const struct verbs_context_ops siw_ops = {
 	.advise_mr = siw_advise_mr,
+	.alloc_dm = siw_alloc_dm,
 	.alloc_mw = siw_alloc_mw,
 	.alloc_null_mr = siw_alloc_null_mr,
 	.alloc_parent_domain = siw_alloc_parent_domain,
@@ -92,6 +93,7 @@ static const struct verbs_context_ops siw_ops = {
 	.destroy_qp = siw_destroy_qp,
 	.destroy_srq = siw_destroy_srq,
 	.free_context = siw_free_context,
+	.free_dm = siw_free_dm,
 	.import_mr = siw_import_mr,
 	.import_pd = siw_import_pd,
 	.modify_cq = siw_modify_cq,
@@ -106,6 +108,7 @@ static const struct verbs_context_ops siw_ops = {
 	.query_qp = siw_query_qp,
 	.query_rt_values = siw_query_rt_values,
 	.query_srq = siw_query_srq,
+	.reg_dm_mr = siw_reg_dm_mr,
 	.reg_dmabuf_mr = siw_reg_dmabuf_mr,
 	.reg_mr = siw_reg_mr,
 	.req_notify_cq = siw_req_notify_cq,

@@ -225,6 +225,14 @@ int siw_advise_mr(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,
 struct ibv_mw *siw_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type);
 int siw_dealloc_mw(struct ibv_mw *mw);
 
+/* dm.c */
+struct ibv_dm *siw_alloc_dm(struct ibv_context *context,
+			    struct ibv_alloc_dm_attr *attr);
+int siw_free_dm(struct ibv_dm *dm);
+struct ibv_mr *siw_reg_dm_mr(struct ibv_pd *pd, struct ibv_dm *dm,
+			     uint64_t offset, size_t length,
+			     unsigned int access);
+
 /* cq.c */
 struct ibv_cq *siw_create_cq(struct ibv_context *context, int cqe,
 			     struct ibv_comp_channel *channel, int vector);

@@ -65,6 +65,7 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->atomic_cap = IB_ATOMIC_GLOB;
 	attr->max_fast_reg_page_list_len = SIW_MAX_FMR_PAGES;
 	attr->max_pkeys = 1;
+	attr->max_dm_size = SIW_MAX_DM;
 	attr->cq_caps.max_cq_moderation_count = SIW_MAX_CQ_COUNT;
 	attr->cq_caps.max_cq_moderation_period = SIW_MAX_CQ_PERIOD;
 	/* timestamps are CLOCK_MONOTONIC in ns; the unit here is kHz */
@@ -174,6 +175,7 @@ static const struct ib_device_ops siw_device_ops = {
 	.device_group = &siw_opts_group,
 
 	.advise_mr = siw_advise_mr,
+	.alloc_dm = siw_alloc_dm,
 	.alloc_hw_port_stats = siw_alloc_hw_port_stats,
 	.alloc_mr = siw_alloc_mr,
 	.alloc_mw = siw_alloc_mw,
@@ -182,6 +184,7 @@ static const struct ib_device_ops siw_device_ops = {
 	.create_cq = compat_create_cq,
 	.create_qp = siw_create_qp,
 	.create_srq = siw_create_srq,
+	.dealloc_dm = siw_dealloc_dm,
 	.dealloc_driver = siw_dealloc_driver,
 	.dealloc_mw = siw_dealloc_mw,
 	.dealloc_pd = siw_dealloc_pd,
@@ -225,7 +228,9 @@ static const struct ib_device_ops siw_device_ops = {
 	.query_qp = siw_query_qp,
 	.query_srq = siw_query_srq,
 	.query_ucontext = siw_query_ucontext,
+	.reg_dm_mr = siw_reg_dm_mr,
 	.reg_user_mr = siw_reg_user_mr,
+	.reg_user_mr_dmabuf = compat_reg_user_mr_dmabuf,
 	.req_notify_cq = siw_req_notify_cq,
 	.rereg_user_mr = siw_rereg_user_mr,
 	.resize_cq = siw_resize_cq,

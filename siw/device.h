@@ -50,6 +50,7 @@ struct siw_stats_cpu;
  * @num_srq: live shared receive queues
  * @num_mr: live memory regions
  * @num_mw: live memory windows
+ * @dm_used: octets of device memory given out
  * @num_pd: live protection domains
  * @num_ctx: live user contexts
  * @stats: per-CPU counters (stats.h)
@@ -82,6 +83,7 @@ struct siw_device {
 	atomic_t num_mw;
 	atomic_t num_pd;
 	atomic_t num_ctx;
+	atomic_long_t dm_used;
 
 	struct siw_stats_cpu __percpu *stats;
 

@@ -10,15 +10,19 @@
 #include <rdma/uverbs_ioctl.h>
 
 #include "device.h"
+#include "dmabuf.h"
 #include "mr.h"
 
-/* Huge pages are taken as they come. */
-#define MR_ACCESS	(IB_ACCESS_LOCAL_WRITE | SIW_ACCESS_REMOTE | \
-			 IB_ACCESS_MW_BIND | IB_ZERO_BASED | \
-			 IB_ACCESS_HUGETLB | IB_ACCESS_OPTIONAL)
-
-static struct siw_mr *mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
-			       u32 max_pages)
+/**
+ * siw_mr_alloc() - a region that has no STag yet
+ * @pd: protection domain
+ * @kind: what it will hold
+ * @max_pages: pages there is to be room for
+ *
+ * Context: process. Return: the region or an ERR_PTR of -ENOMEM.
+ */
+struct siw_mr *siw_mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
+			    u32 max_pages)
 {
 	struct siw_device *sdev = to_siw_dev(pd->device);
 	struct siw_mem *mem;
@@ -48,9 +52,16 @@ err_free:
 	return ERR_PTR(-ENOMEM);
 }
 
-/* Of a region that never got an STag. */
-static void mr_free(struct siw_device *sdev, struct siw_mr *mr)
+/**
+ * siw_mr_free() - free a region that never got an STag
+ * @mr: from siw_mr_alloc()
+ *
+ * Context: process.
+ */
+void siw_mr_free(struct siw_mr *mr)
 {
+	struct siw_device *sdev = to_siw_dev(mr->mem->pd->device);
+
 	kvfree(mr->mem->kva);
 	kfree(mr->mem);
 	kfree(mr);
@@ -68,6 +79,51 @@ static int mr_publish(struct siw_device *sdev, struct siw_mr *mr, int key)
 	return 0;
 }
 
+static void mr_set_rights(struct siw_mem *mem, int access, u64 iova)
+{
+	mem->access = access;
+	mem->va = access & IB_ZERO_BASED ? 0 : iova;
+}
+
+/**
+ * siw_mr_list_linear() - fill a region's page list
+ * @mr: region with room for pages
+ * @kva: kernel address of the first of as many pages in a row
+ *
+ * Context: any.
+ */
+void siw_mr_list_linear(struct siw_mr *mr, void *kva)
+{
+	struct siw_mem *mem = mr->mem;
+
+	for (; mem->num_pages < mem->max_pages; kva += PAGE_SIZE)
+		mem->kva[mem->num_pages++] = kva;
+}
+
+/**
+ * siw_mr_open() - give a process's region an STag
+ * @mr: region that lists its pages; freed on error, with all it holds
+ * @access: rights
+ * @iova: tagged offset of its first octet
+ *
+ * Context: process. Return: the region or an ERR_PTR as siw_mem_insert().
+ */
+struct ib_mr *siw_mr_open(struct siw_mr *mr, int access, u64 iova)
+{
+	int rv;
+
+	mr_set_rights(mr->mem, access, iova);
+	mr->mem->inval = SIW_INVAL_ALONE;
+	mr->mem->valid = true;
+	rv = mr_publish(to_siw_dev(mr->mem->pd->device), mr, -1);
+	if (!rv)
+		return &mr->base;
+	if (mr->dmabuf)
+		siw_dmabuf_put(mr);
+	siw_mr_free(mr);
+	return ERR_PTR(rv);
+}
+
 /**
  * siw_get_dma_mr() - ib_device_ops.get_dma_mr: all memory of the kernel
  * @pd: protection domain
@@ -78,7 +134,7 @@ static int mr_publish(struct siw_device *sdev, struct siw_mr *mr, int key)
 struct ib_mr *siw_get_dma_mr(struct ib_pd *pd, int access)
 {
 	struct siw_device *sdev = to_siw_dev(pd->device);
-	struct siw_mr *mr = mr_alloc(pd, SIW_MEM_DMA, 0);
+	struct siw_mr *mr = siw_mr_alloc(pd, SIW_MEM_DMA, 0);
 	int rv;
 
 	if (IS_ERR(mr))
@@ -88,7 +144,7 @@ struct ib_mr *siw_get_dma_mr(struct ib_pd *pd, int access)
 	mr->mem->valid = true;
 	rv = mr_publish(sdev, mr, -1);
 	if (rv) {
-		mr_free(sdev, mr);
+		siw_mr_free(mr);
 		return ERR_PTR(rv);
 	}
 	return &mr->base;
@@ -153,18 +209,6 @@ static int mr_pin(struct ib_device *ibdev, u64 start, u64 len, int access,
 	return 0;
 }
 
-/* The tagged offset of the first octet. */
-static bool mr_iova_ok(u64 iova, u64 len)
-{
-	return iova + len >= iova || !(iova + len);
-}
-
-static void mr_set_rights(struct siw_mem *mem, int access, u64 iova)
-{
-	mem->access = access;
-	mem->va = access & IB_ZERO_BASED ? 0 : iova;
-}
-
 /* Nobody may use the region now. @p gets the pages it had before. */
 static void mr_swap_pages(struct siw_mr *mr, struct mr_pages *p)
 {
@@ -219,14 +263,14 @@ struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 	struct siw_mr *mr;
 	int key, rv;
 
-	if (access & ~MR_ACCESS)
+	if (access & ~SIW_MR_ACCESS)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (!mr_iova_ok(iova, len))
+	if (!siw_mr_iova_ok(iova, len))
 		return ERR_PTR(-EINVAL);
 	key = mr_user_key(udata);
 	if (key < 0 && key != -ENOKEY)
 		return ERR_PTR(key);
-	mr = mr_alloc(pd, SIW_MEM_PAGES, 0);
+	mr = siw_mr_alloc(pd, SIW_MEM_PAGES, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
 	rv = mr_pin(pd->device, start, len, access, &pages);
@@ -249,7 +293,7 @@ struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 err_unpin:
 	ib_umem_release(mr->umem);
 err_free:
-	mr_free(sdev, mr);
+	siw_mr_free(mr);
 	return ERR_PTR(rv);
 }
 
@@ -290,7 +334,7 @@ struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
 	bool repin;
 	int rv;
 
-	if (!mr->umem || (flags & IB_MR_REREG_ACCESS && access & ~MR_ACCESS))
+	if (!mr->umem || (flags & IB_MR_REREG_ACCESS && access & ~SIW_MR_ACCESS))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (!(flags & IB_MR_REREG_ACCESS))
 		access = mem->access;
@@ -299,7 +343,7 @@ struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
 		len = mr->umem->length;
 		iova = base->iova;
 	}
-	if (!mr_iova_ok(iova, len))
+	if (!siw_mr_iova_ok(iova, len))
 		return ERR_PTR(-EINVAL);
 	repin = mr_wants_pages(mr, flags, access);
 	if (repin) {
@@ -401,13 +445,13 @@ struct ib_mr *siw_alloc_mr(struct ib_pd *pd, enum ib_mr_type type, u32 max_sg)
 		return ERR_PTR(-EOPNOTSUPP);
 	if (!max_sg || max_sg > SIW_MAX_FMR_PAGES)
 		return ERR_PTR(-EINVAL);
-	mr = mr_alloc(pd, SIW_MEM_PAGES, max_sg);
+	mr = siw_mr_alloc(pd, SIW_MEM_PAGES, max_sg);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
 	mr->mem->inval = SIW_INVAL_ALWAYS;
 	rv = mr_publish(sdev, mr, -1);
 	if (rv) {
-		mr_free(sdev, mr);
+		siw_mr_free(mr);
 		return ERR_PTR(rv);
 	}
 	return &mr->base;
@@ -490,6 +534,8 @@ int siw_dereg_mr(struct ib_mr *base, struct ib_udata *udata)
 	siw_mem_remove(mr->mem);
 	if (mr->umem)
 		ib_umem_release(mr->umem);
+	if (mr->dmabuf)
+		siw_dmabuf_put(mr);
 	kfree(mr);
 	atomic_dec(&sdev->num_mr);
 	return 0;

@@ -5,21 +5,50 @@
 #ifndef _SIW_MR_H
 #define _SIW_MR_H
 
+#include <linux/iosys-map.h>
 #include <rdma/ib_verbs.h>
 #include "mem.h"
 
+struct dma_buf;
 struct ib_umem;
 
+/* Rights a process may have; huge pages are taken as they come. */
+#define SIW_MR_ACCESS	(IB_ACCESS_LOCAL_WRITE | SIW_ACCESS_REMOTE | \
+			 IB_ACCESS_MW_BIND | IB_ZERO_BASED | \
+			 IB_ACCESS_HUGETLB | IB_ACCESS_OPTIONAL)
+
+/**
+ * struct siw_mr - a memory region
+ * @base: verbs object
+ * @mem: what its STag names
+ * @umem: what pins pages of a process, or NULL
+ * @dmabuf: referenced and mapped, or NULL
+ * @map: mapping of @dmabuf
+ */
 struct siw_mr {
 	struct ib_mr base;
 	struct siw_mem *mem;
 	struct ib_umem *umem;
+	struct dma_buf *dmabuf;
+	struct iosys_map map;
 };
 
 static inline struct siw_mr *to_siw_mr(struct ib_mr *mr)
 {
 	return container_of(mr, struct siw_mr, base);
 }
+
+/* Octets that end at the last tagged offset do not wrap. */
+static inline bool siw_mr_iova_ok(u64 iova, u64 len)
+{
+	return iova + len >= iova || !(iova + len);
+}
+
+struct siw_mr *siw_mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
+			    u32 max_pages);
+void siw_mr_free(struct siw_mr *mr);
+void siw_mr_list_linear(struct siw_mr *mr, void *kva);
+struct ib_mr *siw_mr_open(struct siw_mr *mr, int access, u64 iova);
 
 struct ib_mr *siw_get_dma_mr(struct ib_pd *pd, int access);
 struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len,

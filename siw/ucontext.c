@@ -2,8 +2,11 @@
 /*
  * User contexts, and how a process gets at the rings of its queues.
  */
+#include <linux/capability.h>
 #include <linux/completion.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <rdma/siw-abi.h>
@@ -22,17 +25,45 @@
  * struct siw_ring - what a mmap key names
  * @entry: in the core's table of keys
  * @ring: vmalloc_user() memory
+ * @mm: whose pinned memory @ring counts as; its structure is held
  * @unused: nobody is in the middle of mapping @ring any more
  */
 struct siw_ring {
 	struct rdma_user_mmap_entry entry;
 	void *ring;
+	struct mm_struct *mm;
 	struct completion unused;
 };
 
 static struct siw_ring *to_siw_ring(struct rdma_user_mmap_entry *entry)
 {
 	return container_of(entry, struct siw_ring, entry);
+}
+
+/*
+ * Rings are pages that cannot be swapped: they count against RLIMIT_MEMLOCK as
+ * registered memory does, or one process could take all that there is.
+ */
+static int siw_ring_charge(struct siw_ring *sr, size_t size)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	long pages = DIV_ROUND_UP(size, PAGE_SIZE);
+	struct mm_struct *mm = current->mm;
+
+	if (atomic64_add_return(pages, &mm->pinned_vm) > limit &&
+	    !capable(CAP_IPC_LOCK)) {
+		atomic64_sub(pages, &mm->pinned_vm);
+		return -ENOMEM;
+	}
+	mmgrab(mm);
+	sr->mm = mm;
+	return 0;
+}
+
+static void siw_ring_uncharge(struct siw_ring *sr, size_t size)
+{
+	atomic64_sub(DIV_ROUND_UP(size, PAGE_SIZE), &sr->mm->pinned_vm);
+	mmdrop(sr->mm);
 }
 
 /* Gives the ring a key, but never the one that means "no ring". */
@@ -55,7 +86,8 @@ static int siw_ring_insert(struct ib_ucontext *ctx, struct siw_ring *sr,
  * @key: offset to be passed to mmap
  *
  * Context: process.
- * Return: entry to be passed to siw_ring_hide(), or -ENOMEM as a pointer.
+ * Return: entry to be passed to siw_ring_hide(), or -ENOMEM as a pointer, also
+ * beyond what the process may pin.
  */
 struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
 					     void *ring, size_t size,
@@ -71,13 +103,20 @@ struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
 		return ERR_PTR(-ENOMEM);
 	sr->ring = ring;
 	init_completion(&sr->unused);
+	err = siw_ring_charge(sr, size);
+	if (err)
+		goto err_free;
 	err = siw_ring_insert(&uctx->base, sr, size);
-	if (err) {
-		kfree(sr);
-		return ERR_PTR(err);
-	}
+	if (err)
+		goto err_charge;
 	*key = rdma_user_mmap_get_offset(&sr->entry);
 	return &sr->entry;
+
+err_charge:
+	siw_ring_uncharge(sr, size);
+err_free:
+	kfree(sr);
+	return ERR_PTR(err);
 }
 
 /**
@@ -98,6 +137,7 @@ void siw_ring_hide(struct rdma_user_mmap_entry *entry)
 	sr = to_siw_ring(entry);
 	rdma_user_mmap_entry_remove(entry);
 	wait_for_completion(&sr->unused);
+	siw_ring_uncharge(sr, sr->entry.npages * PAGE_SIZE);
 	kfree(sr);
 }
 
@@ -219,8 +259,14 @@ ADD_UVERBS_ATTRIBUTES_SIMPLE(siw_query_context, UVERBS_OBJECT_DEVICE,
 					       pad),
 			    UA_OPTIONAL));
 
+ADD_UVERBS_ATTRIBUTES_SIMPLE(siw_dm_alloc, UVERBS_OBJECT_DM,
+			     UVERBS_METHOD_DM_ALLOC,
+	UVERBS_ATTR_PTR_OUT(SIW_ATTR_ALLOC_DM_KEY, UVERBS_ATTR_TYPE(u64),
+			    UA_OPTIONAL));
+
 /* What the core's uverbs ioctls know beyond its own attributes. */
 const struct uapi_definition siw_uapi_defs[] = {
+	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DM, &siw_dm_alloc),
 	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DEVICE, &siw_query_context),
 	{},
 };

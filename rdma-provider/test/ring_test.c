@@ -369,7 +369,7 @@ static void test_fields_ext(void)
 {
 	struct siw_qp *qp = new_qp(true, NUM);
 	struct ibv_sge sg = { 0x1000, 8, 7 };
-	struct ibv_mw mw = { .rkey = 0x1234501 };
+	struct ibv_mw mw = { .type = IBV_MW_TYPE_2, .rkey = 0x1234501 };
 	struct ibv_mr mr = { .lkey = 0x777 };
 	struct ibv_send_wr wr = {
 		.sg_list = &sg, .num_sge = 1,

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 begin
+# exporters of dma-bufs: the one or the other, built in or not
+modprobe -a udmabuf vgem 2>/dev/null || true
 topology
 prog "" "$(bin ext_test)"
 finish

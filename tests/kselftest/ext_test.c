@@ -2,19 +2,22 @@
 /*
  * Verbs beyond version 1 of the user ABI: completion queues that change their
  * size, tell the time, hold events back or may overrun; memory regions that
- * change, that are of no memory, of huge pages, or of another process.
+ * change, that are of no memory, of huge pages, of device memory, of a dma-buf,
+ * or of another process.
  */
 #define _GNU_SOURCE
 #include "rig.h"
 
 #include <fcntl.h>
+#include <linux/udmabuf.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Leaves the case where a provider does not have the verb at all. */
-static void offered(int rv)
+static void need(int rv)
 {
 	if (rv == EOPNOTSUPP || rv == ENOSYS)
 		skip_case("not offered");
@@ -56,7 +59,7 @@ static void resize_rig(struct rig *r, int cqe)
 	struct ep_attr a = { .cqe = cqe };
 
 	rig_connect_attr(r, &a, NULL);
-	offered(ibv_resize_cq(r->c.scq, cqe));
+	need(ibv_resize_cq(r->c.scq, cqe));
 }
 
 /* What waits, wrapped around the end of the ring or not, stays in order. */
@@ -153,6 +156,8 @@ static void *resize_often(void *arg)
 		if (ibv_resize_cq(z->cq, size))
 			return "resize failed";
 		z->done++;
+		/* the lock of the queue is not a fair one */
+		sleep_ms(2);
 	}
 	return NULL;
 }
@@ -207,7 +212,7 @@ static void moderate_time(const void *arg)
 	uint64_t t;
 
 	rig_connect(&r);
-	offered(moderate(r.c.scq, 100, PERIOD_US));
+	need(moderate(r.c.scq, 100, PERIOD_US));
 	CHECK_OK(ibv_req_notify_cq(r.c.scq, 0));
 	t = now_ms();
 	post_empty(&r.c, 1);
@@ -232,7 +237,7 @@ static void moderate_count(const void *arg)
 	uint64_t t;
 
 	rig_connect(&r);
-	offered(moderate(r.c.scq, 8, UINT16_MAX));
+	need(moderate(r.c.scq, 8, UINT16_MAX));
 	CHECK_OK(ibv_req_notify_cq(r.c.scq, 0));
 	t = now_ms();
 	for (i = 0; i < 8; i++)
@@ -259,7 +264,7 @@ static void moderate_error(const void *arg)
 	struct rig r;
 
 	rig_connect(&r);
-	offered(moderate(r.c.scq, 100, UINT16_MAX));
+	need(moderate(r.c.scq, 100, UINT16_MAX));
 	CHECK_OK(ibv_query_device_ex(r.c.ctx, NULL, &attr));
 	CHECK(attr.cq_mod_caps.max_cq_count >= 100);
 	CHECK(attr.cq_mod_caps.max_cq_period >= UINT16_MAX);
@@ -351,7 +356,7 @@ static void raw_clock(const void *arg)
 
 	rig_connect(&r);
 	from = clock_ns(CLOCK_MONOTONIC);
-	offered(ibv_query_rt_values_ex(r.c.ctx, &v));
+	need(ibv_query_rt_values_ex(r.c.ctx, &v));
 	to = clock_ns(CLOCK_MONOTONIC);
 	CHECK(v.comp_mask & IBV_VALUES_MASK_RAW_CLOCK);
 	t = v.raw_clock.tv_sec * 1000000000ULL + v.raw_clock.tv_nsec;
@@ -472,7 +477,7 @@ static void rereg(struct ibv_mr *mr, int flags, struct ibv_pd *pd, void *addr,
 	errno = 0;
 	rv = ibv_rereg_mr(mr, flags, pd, addr, len, access);
 	if (rv && errno == EOPNOTSUPP)
-		skip_case("no rereg");
+		skip_case("regions do not change");
 	CHECK_EQ(rv, 0);
 	CHECK_EQ(mr->rkey, key);
 	CHECK_EQ(mr->lkey, key);
@@ -494,20 +499,22 @@ static void rereg_access(const void *arg)
 /* Pages that were pinned to be read are pinned again to be written. */
 static void rereg_writable(const void *arg)
 {
+	struct ibv_mr *mr;
 	struct mrs m;
+	uint8_t *p;
 
-	mrs_new(&m, IBV_ACCESS_REMOTE_READ);
-	CHECK_OK(munmap(m.t.map, m.t.maplen));
-	CHECK(mmap(m.t.map, m.t.maplen, PROT_READ | PROT_WRITE, MAP_FIXED |
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == m.t.map);
-	CHECK_OK(ibv_dereg_mr(m.t.mr));
-	m.t.mr = ibv_reg_mr(m.r.s.pd, m.t.p, LEN, IBV_ACCESS_REMOTE_READ);
-	CHECK(m.t.mr);
-	rereg(m.t.mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0, RW_ACCESS);
-	reach(&m, (uintptr_t)m.t.p, m.t.mr->rkey);
-	buf_check(&m.t, 0, LEN, 7, 0);
-	CHECK_OK(ibv_dereg_mr(m.t.mr));
-	rig_close(&m.r);
+	mrs_new(&m, 0);
+	/* never touched: all of it is the one page of zeros now */
+	p = mmap(NULL, LEN, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	mr = ibv_reg_mr(m.r.s.pd, p, LEN, IBV_ACCESS_REMOTE_READ);
+	CHECK(mr);
+	rereg(mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0, RW_ACCESS);
+	reach(&m, (uintptr_t)p, mr->rkey);
+	CHECK(!memcmp(p, m.l.p, LEN));
+	CHECK_OK(ibv_dereg_mr(mr));
+	mrs_free(&m);
 }
 
 static void rereg_addr(const void *arg)
@@ -663,7 +670,7 @@ static void advice(const void *arg)
 
 	mrs_new(&m, 0);
 	sge = buf_sge(&m.t, 0, LEN);
-	offered(advise(m.r.s.pd, rd, sge));
+	need(advise(m.r.s.pd, rd, sge));
 	CHECK_OK(advise(m.r.s.pd, IBV_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT,
 			sge));
 	CHECK_EQ(advise(m.r.s.pd, wr, sge), EPERM);
@@ -722,7 +729,7 @@ static void huge(const void *arg)
 	p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	if (p == MAP_FAILED)
-		skip_case("no huge pages");
+		skip_case("none are to be had");
 	mrs_new(&m, RW_ACCESS);
 	mr = ibv_reg_mr(m.r.s.pd, p + 5000, HUGE - 10000, access);
 	CHECK(mr);
@@ -730,6 +737,278 @@ static void huge(const void *arg)
 	reach(&m, (uintptr_t)p, mr->rkey);
 	CHECK(!memcmp(p, m.l.p, LEN));
 	CHECK_OK(ibv_dereg_mr(mr));
+	mrs_free(&m);
+}
+
+/* --- device memory ------------------------------------------------------- */
+
+static struct ibv_dm *dm_new(struct ibv_context *ctx, size_t len)
+{
+	struct ibv_alloc_dm_attr a = { .length = len, .log_align_req = 6 };
+	struct ibv_dm *dm = ibv_alloc_dm(ctx, &a);
+
+	if (!dm && (errno == EOPNOTSUPP || errno == ENOSYS))
+		skip_case("no device memory");
+	CHECK(dm);
+	return dm;
+}
+
+static void dm_copy(const void *arg)
+{
+	uint8_t in[400], out[400];
+	struct ibv_dm *dm;
+	struct rig r;
+
+	rig_connect(&r);
+	dm = dm_new(r.c.ctx, LEN);
+	CHECK_OK(ibv_memcpy_from_dm(out, dm, LEN - 400, 400));
+	CHECK(!out[0] && !memcmp(out, out + 1, 399));
+	memset(in, 0x5a, sizeof(in));
+	in[0] = 1;
+	CHECK_OK(ibv_memcpy_to_dm(dm, LEN - 400, in, 400));
+	CHECK_OK(ibv_memcpy_from_dm(out, dm, LEN - 400, 400));
+	CHECK(!memcmp(in, out, 400));
+	CHECK_EQ(ibv_memcpy_to_dm(dm, LEN - 396, in, 400), EINVAL);
+	CHECK_EQ(ibv_memcpy_to_dm(dm, 2, in, 4), EINVAL);
+	CHECK_EQ(ibv_memcpy_from_dm(out, dm, 0, 3), EINVAL);
+	CHECK_EQ(ibv_memcpy_from_dm(out, dm, -4, 8), EINVAL);
+	CHECK_OK(ibv_free_dm(dm));
+	rig_close(&r);
+}
+
+/* A region in the middle of it, for the peer and for a Send of its owner. */
+static void dm_region(const void *arg)
+{
+	struct ibv_sge from = { .length = 100 }, to;
+	struct op o = { .id = 2, .opcode = IBV_WR_SEND, .sge = &from,
+			.nsge = 1, .flags = IBV_SEND_SIGNALED };
+	uint8_t out[LEN];
+	struct ibv_dm *dm;
+	struct ibv_mr *mr;
+	struct mrs m;
+
+	mrs_new(&m, RW_ACCESS);
+	dm = dm_new(m.r.s.ctx, 3 * LEN);
+	mr = ibv_reg_dm_mr(m.r.s.pd, dm, LEN, LEN,
+			   RW_ACCESS | IBV_ACCESS_ZERO_BASED);
+	CHECK(mr);
+	reach(&m, 0, mr->rkey);
+	CHECK_OK(ibv_memcpy_from_dm(out, dm, LEN, LEN));
+	CHECK(!memcmp(out, m.l.p, LEN));
+	CHECK_OK(ibv_memcpy_from_dm(out, dm, 2 * LEN, 400));
+	CHECK(!out[0] && !memcmp(out, out + 1, 399));
+	to = buf_sge(&m.l, 0, 100);
+	buf_clear(&m.l);
+	post_recv(&m.r.c, 3, &to, 1);
+	from.addr = 50;
+	from.lkey = mr->lkey;
+	post_op(&m.r.s, &o);
+	wc_expect(m.r.s.scq, 2, IBV_WC_SUCCESS);
+	wc_expect(m.r.c.rcq, 3, IBV_WC_SUCCESS);
+	buf_check(&m.l, 0, 100, 7, 50);
+	CHECK_EQ(ibv_free_dm(dm), EBUSY);
+	refused(&m, LEN - 7, mr->rkey);
+	CHECK_OK(ibv_dereg_mr(mr));
+	CHECK_OK(ibv_free_dm(dm));
+	mrs_free(&m);
+}
+
+static void dm_limits(const void *arg)
+{
+	struct ibv_alloc_dm_attr a = { 0 };
+	struct ibv_device_attr_ex attr;
+	struct ibv_dm *dm;
+	struct rig r;
+
+	rig_connect(&r);
+	dm = dm_new(r.c.ctx, 4);
+	CHECK_OK(ibv_query_device_ex(r.c.ctx, NULL, &attr));
+	CHECK(attr.max_dm_size > 2 * LEN);
+	/* what is given out already counts */
+	a.length = attr.max_dm_size;
+	CHECK(!ibv_alloc_dm(r.c.ctx, &a));
+	CHECK_EQ(errno, ENOMEM);
+	CHECK_OK(ibv_free_dm(dm));
+	dm = ibv_alloc_dm(r.c.ctx, &a);
+	CHECK(dm);
+	CHECK(!ibv_reg_dm_mr(r.c.pd, dm, 8, a.length,
+			     RW_ACCESS | IBV_ACCESS_ZERO_BASED));
+	CHECK_EQ(errno, EINVAL);
+	CHECK(!ibv_reg_dm_mr(r.c.pd, dm, 0, LEN, RW_ACCESS));
+	CHECK_EQ(errno, EINVAL);
+	CHECK_OK(ibv_free_dm(dm));
+	a.length = 0;
+	CHECK(!ibv_alloc_dm(r.c.ctx, &a));
+	CHECK_EQ(errno, EINVAL);
+	a.length = 4;
+	a.log_align_req = 30;
+	CHECK(!ibv_alloc_dm(r.c.ctx, &a));
+	CHECK_EQ(errno, EINVAL);
+	rig_close(&r);
+}
+
+/* --- dma-buf ------------------------------------------------------------- */
+
+#define DBUF_LEN	(8 * 4096)
+
+/**
+ * struct dbuf - a dma-buf
+ * @fd: names it
+ * @p: its memory in this process
+ */
+struct dbuf {
+	int fd;
+	uint8_t *p;
+};
+
+static bool from_udmabuf(struct dbuf *d)
+{
+	struct udmabuf_create c = { .size = DBUF_LEN };
+	int dev = open("/dev/udmabuf", O_RDWR);
+	int fd = memfd_create("dbuf", MFD_ALLOW_SEALING);
+
+	if (dev < 0)
+		return false;
+	CHECK(fd >= 0);
+	CHECK_OK(ftruncate(fd, DBUF_LEN));
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	c.memfd = fd;
+	d->fd = ioctl(dev, UDMABUF_CREATE, &c);
+	close(dev);
+	return d->fd >= 0;
+}
+
+/* Three calls of DRM, whose header few systems have */
+struct vgem_version {
+	int number[3];
+	size_t name_len;
+	char *name;
+	size_t date_len;
+	char *date;
+	size_t desc_len;
+	char *desc;
+};
+
+struct vgem_dumb {
+	uint32_t height;
+	uint32_t width;
+	uint32_t bpp;
+	uint32_t flags;
+	uint32_t handle;
+	uint32_t pitch;
+	uint64_t size;
+};
+
+struct vgem_prime {
+	uint32_t handle;
+	uint32_t flags;
+	int32_t fd;
+};
+
+#define VGEM_VERSION	_IOWR('d', 0x00, struct vgem_version)
+#define VGEM_DUMB	_IOWR('d', 0xb2, struct vgem_dumb)
+#define VGEM_PRIME	_IOWR('d', 0x2d, struct vgem_prime)
+
+static int vgem_export(int dev, uint32_t handle, uint32_t flags)
+{
+	struct vgem_prime h = { .handle = handle, .flags = flags };
+
+	return ioctl(dev, VGEM_PRIME, &h) ? -1 : h.fd;
+}
+
+static bool from_vgem(struct dbuf *d)
+{
+	struct vgem_dumb c = { .width = DBUF_LEN / 4, .height = 1, .bpp = 32 };
+	char path[32], name[8] = "";
+	struct vgem_version v = { .name_len = sizeof(name) - 1, .name = name };
+	int dev = -1, i;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		dev = open(path, O_RDWR);
+		if (dev >= 0 && !ioctl(dev, VGEM_VERSION, &v) &&
+		    !strcmp(name, "vgem"))
+			break;
+		close(dev);
+		dev = -1;
+	}
+	if (dev < 0)
+		return false;
+	CHECK_OK(ioctl(dev, VGEM_DUMB, &c));
+	d->fd = vgem_export(dev, c.handle, O_CLOEXEC | O_RDWR);
+	CHECK(d->fd >= 0);
+	close(dev);
+	return true;
+}
+
+static void dbuf_new(struct dbuf *d)
+{
+	if (!from_udmabuf(d) && !from_vgem(d))
+		skip_case("neither udmabuf nor vgem");
+	d->p = mmap(NULL, DBUF_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd,
+		    0);
+	CHECK(d->p != MAP_FAILED);
+	memset(d->p, 0, DBUF_LEN);
+}
+
+static struct ibv_mr *dbuf_reg(struct ibv_pd *pd, struct dbuf *d, size_t off,
+			       size_t len, uint64_t iova)
+{
+	struct ibv_mr *mr = ibv_reg_dmabuf_mr(pd, off, len, iova, d->fd,
+					      RW_ACCESS);
+
+	if (!mr && (errno == EOPNOTSUPP || errno == ENOSYS))
+		skip_case("no dma-buf regions");
+	return mr;
+}
+
+/* The region outlives the file descriptor. */
+static void dmabuf(const void *arg)
+{
+	size_t off = *(const size_t *)arg;
+	struct ibv_mr *mr;
+	struct dbuf d;
+	struct mrs m;
+
+	dbuf_new(&d);
+	mrs_new(&m, RW_ACCESS);
+	mr = dbuf_reg(m.r.s.pd, &d, off, LEN, 0x70000 + off);
+	CHECK(mr);
+	close(d.fd);
+	reach(&m, 0x70000 + off, mr->rkey);
+	CHECK(!memcmp(d.p + off, m.l.p, LEN));
+	CHECK(!off || !d.p[off - 1]);
+	CHECK(!d.p[off + LEN]);
+	refused(&m, 0x70000 + off + LEN - 7, mr->rkey);
+	CHECK_OK(ibv_dereg_mr(mr));
+	mrs_free(&m);
+}
+
+static void dmabuf_bad(const void *arg)
+{
+	struct dbuf d, file = { .fd = open("/dev/null", O_RDWR) };
+	struct ibv_mr *mr;
+	struct mrs m;
+
+	dbuf_new(&d);
+	mrs_new(&m, RW_ACCESS);
+	mr = dbuf_reg(m.r.s.pd, &d, 4096, DBUF_LEN - 4096, 0);
+	CHECK(mr);
+	/* what is not pinned here cannot be pinned elsewhere */
+	CHECK(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0,
+			   IBV_ACCESS_LOCAL_WRITE));
+	CHECK_OK(ibv_dereg_mr(mr));
+	CHECK(!dbuf_reg(m.r.s.pd, &d, 4096, DBUF_LEN - 4095, 0));
+	CHECK_EQ(errno, EINVAL);
+	CHECK(!dbuf_reg(m.r.s.pd, &d, -4096ULL, 8192, 0));
+	CHECK_EQ(errno, EINVAL);
+	CHECK(!dbuf_reg(m.r.s.pd, &d, 0, 0, 0));
+	CHECK_EQ(errno, EINVAL);
+	CHECK(!dbuf_reg(m.r.s.pd, &file, 0, 4096, 0));
+	CHECK_EQ(errno, EINVAL);
+	file.fd = -1;
+	CHECK(!dbuf_reg(m.r.s.pd, &file, 0, 4096, 0));
+	CHECK_EQ(errno, EBADF);
 	mrs_free(&m);
 }
 
@@ -769,8 +1048,8 @@ static void import(const void *arg)
 }
 
 static const bool yes = true, no;
+static const size_t at_start, in_middle = 4096 + 1000;
 static const int huge_flag = IBV_ACCESS_HUGETLB, no_flag;
-
 
 static const struct test_case cases[] = {
 	{ "cq_resize_grow", resize_grow },
@@ -799,6 +1078,12 @@ static const struct test_case cases[] = {
 	{ "mr_zero_based", zero_based },
 	{ "mr_huge", huge, &no_flag },
 	{ "mr_huge_flag", huge, &huge_flag },
+	{ "dm_copy", dm_copy },
+	{ "dm_region", dm_region },
+	{ "dm_limits", dm_limits },
+	{ "dmabuf_start", dmabuf, &at_start },
+	{ "dmabuf_middle", dmabuf, &in_middle },
+	{ "dmabuf_bad", dmabuf_bad },
 	{ "import", import },
 };
 

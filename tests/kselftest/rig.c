@@ -823,7 +823,8 @@ int try_op(struct ep *e, const struct op *o)
 	/* libsiw of rdma-core takes the STag to invalidate from rdma.rkey. */
 	wr.wr.rdma.remote_addr = o->raddr;
 	wr.wr.rdma.rkey = o->rkey;
-	if (o->opcode == IBV_WR_SEND_WITH_INV)
+	if (o->opcode == IBV_WR_SEND_WITH_INV ||
+	    o->opcode == IBV_WR_LOCAL_INV)
 		wr.invalidate_rkey = o->rkey;
 	return ibv_post_send(e->qp, &wr, &bad);
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Device memory: what a NIC would have on its board is kernel memory here,
+ * which its process maps and peers reach by a region of it.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <rdma/uverbs_ioctl.h>
+#include <siw_ext_abi.h>
+
+#include "device.h"
+#include "dm.h"
+#include "mr.h"
+#include "ucontext.h"
+
+static bool dm_charge(struct siw_device *sdev, size_t size)
+{
+	if (atomic_long_add_return(size, &sdev->dm_used) <= SIW_MAX_DM)
+		return true;
+	atomic_long_sub(size, &sdev->dm_used);
+	return false;
+}
+
+static int dm_expose(struct siw_dm *dm, struct uverbs_attr_bundle *attrs)
+{
+	struct rdma_user_mmap_entry *entry;
+	u64 key;
+	int rv;
+
+	entry = siw_ring_expose(&attrs->driver_udata, dm->mem, dm->size, &key);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	rv = uverbs_copy_to(attrs, SIW_ATTR_ALLOC_DM_KEY, &key, sizeof(key));
+	if (IS_UVERBS_COPY_ERR(rv)) {
+		siw_ring_hide(entry);
+		return rv;
+	}
+	dm->entry = entry;
+	return 0;
+}
+
+/**
+ * siw_alloc_dm() - ib_device_ops.alloc_dm
+ * @ibdev: device
+ * @ctx: context of the process
+ * @attr: octets, binary logarithm of their alignment
+ * @attrs: attributes of the call
+ *
+ * Context: process.
+ * Return: the memory, zeroed, or an ERR_PTR: -EINVAL for no octets or more
+ * than a page's alignment, -ENOMEM, also if the device has no more.
+ */
+struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
+			   struct ib_dm_alloc_attr *attr,
+			   struct uverbs_attr_bundle *attrs)
+{
+	struct siw_device *sdev = to_siw_dev(ibdev);
+	struct siw_dm *dm;
+	int rv = -ENOMEM;
+
+	if (!attr->length || attr->alignment > PAGE_SHIFT)
+		return ERR_PTR(-EINVAL);
+	if (attr->length > SIW_MAX_DM)
+		return ERR_PTR(-ENOMEM);
+	dm = kzalloc(sizeof(*dm), GFP_KERNEL);
+	if (!dm)
+		return ERR_PTR(-ENOMEM);
+	dm->size = PAGE_ALIGN(attr->length);
+	if (!dm_charge(sdev, dm->size))
+		goto err_free;
+	dm->mem = vmalloc_user(dm->size);
+	if (!dm->mem)
+		goto err_charge;
+	rv = dm_expose(dm, attrs);
+	if (rv)
+		goto err_mem;
+	return &dm->base;
+
+err_mem:
+	vfree(dm->mem);
+err_charge:
+	atomic_long_sub(dm->size, &sdev->dm_used);
+err_free:
+	kfree(dm);
+	return ERR_PTR(rv);
+}
+
+/**
+ * siw_dealloc_dm() - ib_device_ops.dealloc_dm
+ * @base: memory without regions; pages a process has mapped live on
+ * @attrs: not used
+ *
+ * Context: process. Return: 0.
+ */
+int siw_dealloc_dm(struct ib_dm *base, struct uverbs_attr_bundle *attrs)
+{
+	struct siw_dm *dm = to_siw_dm(base);
+
+	siw_ring_hide(dm->entry);
+	vfree(dm->mem);
+	atomic_long_sub(dm->size, &to_siw_dev(base->device)->dm_used);
+	kfree(dm);
+	return 0;
+}
+
+/**
+ * siw_reg_dm_mr() - ib_device_ops.reg_dm_mr
+ * @pd: protection domain
+ * @base: device memory
+ * @attr: range of it, which the core has checked, and rights
+ * @attrs: not used
+ *
+ * Tagged offsets of the region begin with 0.
+ *
+ * Context: process.
+ * Return: the region or an ERR_PTR: -EOPNOTSUPP for rights unknown, -EINVAL
+ * for no octets, -ENOMEM.
+ */
+struct ib_mr *siw_reg_dm_mr(struct ib_pd *pd, struct ib_dm *base,
+			    struct ib_dm_mr_attr *attr,
+			    struct uverbs_attr_bundle *attrs)
+{
+	u64 first = attr->offset & PAGE_MASK;
+	struct siw_mr *mr;
+
+	if (attr->access_flags & ~SIW_MR_ACCESS)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (!attr->length)
+		return ERR_PTR(-EINVAL);
+	mr = siw_mr_alloc(pd, SIW_MEM_PAGES,
+			  (PAGE_ALIGN(attr->offset + attr->length) - first) >>
+			  PAGE_SHIFT);
+	if (IS_ERR(mr))
+		return ERR_CAST(mr);
+	siw_mr_list_linear(mr, to_siw_dm(base)->mem + first);
+	mr->mem->first_off = attr->offset - first;
+	mr->mem->len = attr->length;
+	return siw_mr_open(mr, attr->access_flags, 0);
+}
