@@ -10,7 +10,9 @@
 #include <rdma/siw-abi.h>
 #include "cm.h"
 #include "compat/verbs.h"
+#include "counter.h"
 #include "cq.h"
+#include "dm.h"
 #include "device.h"
 #include "mr.h"
 #include "mw.h"
@@ -164,6 +166,8 @@ static void siw_dealloc_driver(struct ib_device *ibdev)
 	siw_mem_exit_null(sdev);
 	WARN_ON_ONCE(!xa_empty(&sdev->mems));
 	xa_destroy(&sdev->mems);
+	WARN_ON_ONCE(!xa_empty(&sdev->counters));
+	xa_destroy(&sdev->counters);
 	siw_stats_exit(sdev);
 	netdev_put(sdev->netdev, &sdev->netdev_ref);
 }
@@ -181,6 +185,11 @@ static const struct ib_device_ops siw_device_ops = {
 	.alloc_mw = siw_alloc_mw,
 	.alloc_pd = siw_alloc_pd,
 	.alloc_ucontext = siw_alloc_ucontext,
+	.counter_alloc_stats = siw_counter_alloc_stats,
+	.counter_bind_qp = siw_counter_bind_qp,
+	.counter_dealloc = siw_counter_dealloc,
+	.counter_unbind_qp = siw_counter_unbind_qp,
+	.counter_update_stats = siw_counter_update_stats,
 	.create_cq = compat_create_cq,
 	.create_qp = siw_create_qp,
 	.create_srq = siw_create_srq,
@@ -281,6 +290,7 @@ static void siw_device_setup(struct siw_device *sdev,
 	INIT_LIST_HEAD(&sdev->node);
 	xa_init_flags(&sdev->qps, XA_FLAGS_LOCK_BH);
 	xa_init(&sdev->mems);
+	xa_init_flags(&sdev->counters, XA_FLAGS_ALLOC1);
 	spin_lock_init(&sdev->ep_lock);
 	INIT_LIST_HEAD(&sdev->eps);
 	init_waitqueue_head(&sdev->ep_wait);

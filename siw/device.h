@@ -45,6 +45,7 @@ struct siw_stats_cpu;
  * @gids: GID table
  * @qps: QPN -> struct siw_qp, looked up under RCU
  * @mems: STag >> 8 -> struct siw_mem, looked up under RCU
+ * @counters: id -> struct siw_counter (counter.c)
  * @num_qp: live queue pairs
  * @num_cq: live completion queues
  * @num_srq: live shared receive queues
@@ -75,6 +76,7 @@ struct siw_device {
 
 	struct xarray qps;
 	struct xarray mems;
+	struct xarray counters;
 
 	atomic_t num_qp;
 	atomic_t num_cq;

@@ -319,6 +319,8 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	int rv;
 
 	qp->sdev = sdev;
+	/* there is one, and iw_cm never names it */
+	base->port = SIW_PORT;
 	qp->state = IB_QPS_RESET;
 	qp->layout = SIW_QP_KERNEL;
 	if (udata) {

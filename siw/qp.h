@@ -19,6 +19,7 @@
 #include "rx.h"
 #include "tx.h"
 
+struct siw_counter;
 struct siw_ep;
 struct siw_llp;
 struct siw_srq;
@@ -175,6 +176,7 @@ enum siw_qp_layout {
  * @scan_work: flushes what a process posts into the rings of a QP in error
  * @mw_lock: guards @mws; taken under a window's lock, bottom halves off
  * @mws: memory windows only this QP may use (struct siw_mem)
+ * @counter: counts for this QP in place of the device, or NULL; under RCU
  * @cap: capabilities granted
  * @access: qp_access_flags as set by modify, for query
  */
@@ -246,6 +248,7 @@ struct siw_qp {
 	unsigned long scan_delay;
 	spinlock_t mw_lock;	/* @mws */
 	struct list_head mws;
+	struct siw_counter __rcu *counter;
 	struct ib_qp_cap cap;
 	int access;
 };

@@ -15,12 +15,12 @@
 #include <linux/skbuff.h>
 
 #include "cm.h"
+#include "counter.h"
 #include "cursor.h"
 #include "llp.h"
 #include "proto/mpa.h"
 #include "qp.h"
 #include "rx.h"
-#include "stats.h"
 
 /* Octets that wait when a stream counts as bulk. */
 #define RX_BULK			(48 * 1024)
@@ -85,7 +85,7 @@ static void rx_count_fault(struct siw_qp *qp, enum iw_err err)
 	default:
 		break;
 	}
-	siw_stat_inc(qp->sdev, id);
+	siw_qp_stat_add(qp, id, 1);
 }
 
 /* The stream is over: nothing after this segment counts (RFC 5041 7.1). */
@@ -129,7 +129,7 @@ static bool rx_wait_for_receive(struct siw_qp *qp)
 		return time_before(jiffies, rx->patience);
 	rx->paused = true;
 	rx->patience = jiffies + msecs_to_jiffies(ms);
-	siw_stat_inc(qp->sdev, SIW_STAT_RNR_WAITS);
+	siw_qp_stat_add(qp, SIW_STAT_RNR_WAITS, 1);
 	return true;
 }
 
@@ -181,7 +181,7 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
 				  BIT(SIW_QPF_FIRST_FPDU))))
 		rx_first_fpdu(qp);
-	siw_stat_inc(qp->sdev, SIW_STAT_RX_FPDUS);
+	siw_qp_stat_add(qp, SIW_STAT_RX_FPDUS, 1);
 	return 0;
 }
 
@@ -261,7 +261,7 @@ static int rx_collected(struct siw_qp *qp)
 	rx->need = 0;
 	rx->held = v.size;
 	rx->held_ulpdu = v.ulpdu_len;
-	siw_stat_inc(qp->sdev, SIW_STAT_RX_SPLIT_FPDUS);
+	siw_qp_stat_add(qp, SIW_STAT_RX_SPLIT_FPDUS, 1);
 	return rx_held(qp);
 }
 
@@ -377,7 +377,7 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 			break;
 		taken += n;
 	}
-	siw_stat_add(qp->sdev, SIW_STAT_RX_BYTES, taken);
+	siw_qp_stat_add(qp, SIW_STAT_RX_BYTES, taken);
 	return taken || n != -ENOMEM ? taken : n;
 }
 
@@ -386,7 +386,7 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 static void rx_defer(struct siw_qp *qp)
 {
 	if (!test_and_set_bit(0, &qp->rx.deferred)) {
-		siw_stat_inc(qp->sdev, SIW_STAT_RX_BULK);
+		siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
 		queue_delayed_work(siw_wq, &qp->rx.work, 0);
 	}
 }

@@ -5,13 +5,13 @@
  */
 #include <siw_ext_abi.h>
 
+#include "counter.h"
 #include "cursor.h"
 #include "mem.h"
 #include "proto/rdmap.h"
 #include "qp.h"
 #include "rx.h"
 #include "srq.h"
-#include "stats.h"
 #include "trace.h"
 
 /* ---------------------------------------------------------- placement --- */
@@ -471,7 +471,7 @@ static enum iw_err rx_terminate(struct siw_qp *qp, const struct ddp_seg *seg,
 	memcpy(&raw, hdr, sizeof(raw));
 	memcpy(qp->term_rcvd, hdr, sizeof(qp->term_rcvd));
 	trace_siw_term(qp->qpn, false, be32_to_cpu(raw));
-	siw_stat_term(qp->sdev, false, hdr);
+	siw_counter_term(qp, false, hdr);
 	return IW_ERR_TERMINATED;
 }
 

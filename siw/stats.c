@@ -88,19 +88,16 @@ static const struct rdma_stat_desc siw_stat_descs[] = {
 static_assert(ARRAY_SIZE(siw_stat_descs) == SIW_NUM_STATS);
 
 /**
- * siw_stat_term() - count a Terminate
- * @sdev: device
- * @sent: by us, or received
+ * siw_stat_of_term() - which counter is of a Terminate's code
  * @raw: its first RDMAP_TERM_MIN octets
  *
- * Context: any.
+ * Context: any. Return: one of those from SIW_STAT_TERM_CODES on.
  */
-void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw)
+enum siw_stat siw_stat_of_term(const void *raw)
 {
 	struct term_info info;
 	u16 code, i;
 
-	siw_stat_inc(sdev, sent ? SIW_STAT_TERM_SENT : SIW_STAT_TERM_RCVD);
 	term_decode(raw, RDMAP_TERM_MIN, &info);
 	code = info.layer << 12 | info.etype << 8 | info.code;
 	/* of a local catastrophe any code may be sent */
@@ -109,7 +106,21 @@ void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw)
 	for (i = 0; i < ARRAY_SIZE(siw_term_codes); i++)
 		if (siw_term_codes[i] == code)
 			break;
-	siw_stat_inc(sdev, SIW_STAT_TERM_CODES + i);
+	return SIW_STAT_TERM_CODES + i;
+}
+
+/**
+ * siw_stat_term() - count a Terminate of no queue pair
+ * @sdev: device
+ * @sent: by us, or received
+ * @raw: its first RDMAP_TERM_MIN octets
+ *
+ * Context: any.
+ */
+void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw)
+{
+	siw_stat_inc(sdev, sent ? SIW_STAT_TERM_SENT : SIW_STAT_TERM_RCVD);
+	siw_stat_inc(sdev, siw_stat_of_term(raw));
 }
 
 /**

@@ -56,6 +56,7 @@ static inline void siw_stat_inc(struct siw_device *sdev, enum siw_stat id)
 	this_cpu_inc(sdev->stats->val[id]);
 }
 
+enum siw_stat siw_stat_of_term(const void *raw);
 void siw_stat_term(struct siw_device *sdev, bool sent, const void *raw);
 int siw_stats_init(struct siw_device *sdev);
 void siw_stats_exit(struct siw_device *sdev);

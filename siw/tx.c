@@ -11,11 +11,11 @@
 #include <linux/sched.h>
 #include <linux/wait_bit.h>
 
+#include "counter.h"
 #include "proto/mpa.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
 #include "qp.h"
-#include "stats.h"
 #include "tx.h"
 
 /* Bursts after which the doorbell's caller and softirq let a worker go on. */
@@ -63,8 +63,8 @@ static int tx_flush(struct siw_qp *qp, bool bh, bool more)
 		  siw_llp_send(qp->llp, tx->out, tx->nout, tx->eor, more);
 	if (rv < 0)
 		return rv;
-	siw_stat_inc(qp->sdev, SIW_STAT_TX_BURSTS);
-	siw_stat_add(qp->sdev, SIW_STAT_TX_BYTES, rv);
+	siw_qp_stat_add(qp, SIW_STAT_TX_BURSTS, 1);
+	siw_qp_stat_add(qp, SIW_STAT_TX_BYTES, rv);
 	tx_consume(tx, rv);
 	return tx->out_len ? -EAGAIN : 0;
 }
@@ -116,7 +116,7 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 {
 	switch (rv) {
 	case -EAGAIN:
-		siw_stat_inc(qp->sdev, SIW_STAT_TX_STALLS);
+		siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
 		return TX_IDLE;
 	case -EBUSY:
 		return TX_YIELD;
@@ -136,7 +136,7 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 {
 	qp->tx.starved = false;
-	siw_stat_inc(qp->sdev, SIW_STAT_TX_STALLS);
+	siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
 	if (!bh)
 		usleep_range(1000, 2000);
 	return TX_YIELD;
@@ -327,7 +327,7 @@ void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len)
 		return;
 	qp->tx.eor = true;
 	if (tx_flush_wait(qp, until))
-		siw_stat_term(qp->sdev, true, term);
+		siw_counter_term(qp, true, term);
 }
 
 /**

@@ -7,12 +7,12 @@
  */
 #include <siw_ext_abi.h>
 
+#include "counter.h"
 #include "mem.h"
 #include "mr.h"
 #include "mw.h"
 #include "proto/rdmap.h"
 #include "qp.h"
-#include "stats.h"
 
 /* ------------------------------------------------- one FPDU of the burst --- */
 
@@ -35,7 +35,7 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 	siw_txbuf_commit(&tx->buf, len);
 	tx->out_len += len;
 	tx->built += len;
-	siw_stat_inc(qp->sdev, SIW_STAT_TX_FPDUS);
+	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
 }
 
 /* Memory to build an unmarked FPDU of @size octets in. */

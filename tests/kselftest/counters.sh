@@ -97,6 +97,58 @@ details()
 	wait "$s" "$c" 2>/dev/null || true
 }
 
+# Number of a device's QP in RTS.
+qpn()	# DEVICE
+{
+	rdma resource show qp | grep "link $1/1" | grep 'state RTS' |
+		sed 's/.*lqpn \([0-9]*\).*/\1/'
+}
+
+# What a counter that QPs are bound to says.
+bound_value()	# DEVICE NAME
+{
+	rdma statistic qp show link "$1/1" | grep -o "$2 [0-9]*" |
+		cut -d' ' -f2 | grep -vx 0
+}
+
+# A counter of its own for a QP under traffic; the device's is the sum.
+bound()
+{
+	local s c q n v before after
+
+	ip netns exec h1 "$(bin app)" serve 10.0.0.1 7302 > "$work/s" 2>&1 &
+	s=$!
+	until_ok 10 grep -q listening "$work/s"
+	ip netns exec h2 "$(bin app)" stream 10.0.0.1 7302 > "$work/c" 2>&1 &
+	c=$!
+	until_ok 10 grep -q running "$work/c"
+	q=$(qpn siw2)
+	before=$(counter siw2 tx_bytes)
+	run rdma statistic qp bind link siw2/1 lqpn "$q"
+	refused rdma statistic qp bind link siw2/1 lqpn "$q"
+	until_ok 10 bound_value siw2 tx_bytes || fail "nothing is counted"
+	run rdma statistic qp show link siw2/1
+	n=$(rdma statistic qp show link siw2/1 |
+		sed -n 's/.*cntn \([0-9]*\) .*/\1/p')
+	v=$(bound_value siw2 tx_bytes)
+	after=$(counter siw2 tx_bytes)
+	[ "$after" -ge $((before + v)) ] ||
+		fail "the device's counter lacks what is bound"
+	kill -STOP "$c"
+	sleep 0.5
+	before=$(counter siw2 tx_bytes)
+	run rdma statistic qp unbind link siw2/1 cntn "$n" lqpn "$q"
+	after=$(counter siw2 tx_bytes)
+	echo "$before octets, $after after unbinding"
+	[ "$after" -ge "$before" ] || fail "octets were lost by unbinding"
+	# and one that is bound to its end
+	run rdma statistic qp bind link siw2/1 lqpn "$q"
+	kill -9 "$s" "$c" 2>/dev/null || true
+	wait "$s" "$c" 2>/dev/null || true
+	until_ok 5 sh -c '! rdma statistic qp show link siw2/1 | grep -q cntn' ||
+		fail "the counter is left"
+}
+
 tracepoints()
 {
 	[ -d "$trace"/events ] || skip "no tracefs"
@@ -143,6 +195,7 @@ t "Terminates are counted" grows "$(bin error_test)" viol_write_bad_key -- \
 	siw1:terminates_1_1_00:1 siw2:terminates_1_1_00:1 \
 	siw1:rx_access_errors:1
 t "resources have details" details
+t "a queue pair has a counter of its own" bound
 t "tracepoints tell of connections and errors" tracepoints
 prog "" "$(bin cm_test)" from_tcp to_tcp
 t "dmesg is silent" silent
