@@ -11,7 +11,7 @@
 #include "opts.h"
 
 /* A connection that hangs longer than this is better ended. */
-#define SIW_RNR_WAIT_MAX	60000
+#define SIW_WAIT_MAX		60000
 /*
  * Not assigned to anybody, and below 1024: no program without privileges can
  * take the place of the kernel.
@@ -113,7 +113,7 @@ static int siw_mpa_rev_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->mpa_rev));
 }
 
-static int siw_rnr_wait_set(struct siw_dev_opts *opts, const char *val)
+static int siw_ms_set(u16 *opt, const char *val)
 {
 	u16 ms;
 	int err;
@@ -121,10 +121,25 @@ static int siw_rnr_wait_set(struct siw_dev_opts *opts, const char *val)
 	err = kstrtou16(val, 10, &ms);
 	if (err)
 		return err;
-	if (ms > SIW_RNR_WAIT_MAX)
+	if (ms > SIW_WAIT_MAX)
 		return -EINVAL;
-	WRITE_ONCE(opts->rnr_wait, ms);
+	WRITE_ONCE(*opt, ms);
 	return 0;
+}
+
+static int siw_server_first_set(struct siw_dev_opts *opts, const char *val)
+{
+	return siw_ms_set(&opts->server_first, val);
+}
+
+static int siw_server_first_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->server_first));
+}
+
+static int siw_rnr_wait_set(struct siw_dev_opts *opts, const char *val)
+{
+	return siw_ms_set(&opts->rnr_wait, val);
 }
 
 static int siw_rnr_wait_get(const struct siw_dev_opts *opts, char *buf)
@@ -235,6 +250,12 @@ module_param_cb(mpa_rev, &siw_param_ops_mpa_rev, &siw_opts_new, 0644);
 MODULE_PARM_DESC(mpa_rev, "highest MPA revision to speak: 1 or 2 (default)");
 static DEVICE_ATTR_RW(mpa_rev);
 
+SIW_OPT(server_first)
+module_param_cb(server_first, &siw_param_ops_server_first, &siw_opts_new,
+		0644);
+MODULE_PARM_DESC(server_first, "ms after which an accepting side sends first all the same (default 0: never)");
+static DEVICE_ATTR_RW(server_first);
+
 SIW_OPT(rnr_wait)
 module_param_cb(rnr_wait, &siw_param_ops_rnr_wait, &siw_opts_new, 0644);
 MODULE_PARM_DESC(rnr_wait, "ms to wait for a receive to be posted (default: 1000, 0: error at once)");
@@ -256,6 +277,7 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_p2p.attr,
 	&dev_attr_rtr.attr,
 	&dev_attr_mpa_rev.attr,
+	&dev_attr_server_first.attr,
 	&dev_attr_rnr_wait.attr,
 	&dev_attr_rdv_port.attr,
 	&dev_attr_rdv_timeout.attr,
@@ -280,6 +302,7 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->markers = READ_ONCE(siw_opts_new.markers);
 	opts->p2p = READ_ONCE(siw_opts_new.p2p);
 	opts->mpa_rev = READ_ONCE(siw_opts_new.mpa_rev);
+	opts->server_first = READ_ONCE(siw_opts_new.server_first);
 	opts->rnr_wait = READ_ONCE(siw_opts_new.rnr_wait);
 	opts->rdv_port = READ_ONCE(siw_opts_new.rdv_port);
 	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);

@@ -30,6 +30,8 @@ enum siw_rtr_pref {
  * @markers: ask the peer for MPA markers
  * @p2p: offer the peer-to-peer model (MPA v2) as initiator
  * @mpa_rev: highest MPA revision spoken, 1 or 2
+ * @server_first: after how long a responder in client/server mode sends though
+ *	the initiator has not, in milliseconds, 0: never (RFC 5044 7.1.2)
  * @rnr_wait: how long a stream waits for a receive to be posted, in
  *	milliseconds, 0: not at all
  * @rdv_port: TCP port of the rendezvous, 0: switched off
@@ -45,6 +47,7 @@ struct siw_dev_opts {
 	bool markers;
 	bool p2p;
 	u8 mpa_rev;
+	u16 server_first;
 	u16 rnr_wait;
 	u16 rdv_port;
 	u16 rdv_timeout;

@@ -176,6 +176,11 @@ static void conn_nudge_work(struct work_struct *work)
 
 	if (READ_ONCE(qp->rx.heard) || test_bit(SIW_QPF_DYING, &qp->flags))
 		return;
+	/* as responder: the administrator wants no more patience than this */
+	if (test_and_clear_bit(SIW_QPF_TX_HOLD, &qp->flags)) {
+		siw_tx_kick_slow(qp);
+		return;
+	}
 	set_bit(SIW_QPF_NUDGE, &qp->flags);
 	siw_tx_kick_slow(qp);
 	qp->nudge_delay *= 2;
@@ -185,9 +190,14 @@ static void conn_nudge_work(struct work_struct *work)
 
 static void conn_nudge_later(struct siw_qp *qp)
 {
-	if (qp->conn.rtr != SIW_RTR_MSG_WRITE)
+	u32 ms = READ_ONCE(qp->sdev->opts.server_first);
+
+	if (qp->conn.hold_tx && ms)
+		qp->nudge_delay = msecs_to_jiffies(ms);
+	else if (qp->conn.rtr == SIW_RTR_MSG_WRITE)
+		qp->nudge_delay = CONN_NUDGE_MIN;
+	else
 		return;
-	qp->nudge_delay = CONN_NUDGE_MIN;
 	queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
 }
 

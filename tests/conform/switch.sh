@@ -87,7 +87,7 @@ netem()
 what=$1
 shift
 case $what in
-crc|markers|p2p|mpa_rev)	set_param "$what" "$1" ;;
+crc|markers|p2p|mpa_rev|server_first)	set_param "$what" "$1" ;;
 mtu)		set_mtu "$1" ;;
 timestamps)	timestamps "$([ "$1" = off ] && echo 0 || echo 1)" ;;
 netem)		read -ra words <<<"$*"; netem "${words[@]}" ;;

@@ -6,7 +6,7 @@ import struct
 from . import wire
 from .cases import case
 from .dut import RECV
-from .group_abc import needs_v2
+from .group_abc import needs_v2, post_early
 from .group_ij import FETCH_ADD, atomic_request, needs_atomics, needs_imm, original
 from .wire import (ATOMIC_REQ, IMM, READ_REQ, READ_RESP, SEND, SEND_SE, TERMINATE, WRITE,
                    Enhanced, read_request, tagged, terminate)
@@ -201,3 +201,18 @@ def silent_responder(t):
     t.prefer(c.nudges, 'no reminder')
     t.saw('%d reminders' % c.nudges)
     t.alive(c)
+
+
+@case(169, alone=True,
+      text=('A', 'accept; agent told to Send at once, device told to wait no longer than 300 ms',
+            'the Send comes after that time though PEER has sent nothing', ('MPA-09',)))
+def responder_out_of_patience(t):
+    """Towards Initiators whose program lets the server speak first; never by default."""
+    t.switch('server_first', '300')
+    s = t.listen(early=1)
+    c = s.start()
+    t.want(post_early(t, s), 'needs a Send posted early')
+    c.holds_first = False
+    t.silent(c, 0.1)
+    c.take(SEND)
+    t.saw('sent first')
