@@ -299,6 +299,31 @@ static void cq_many(const void *arg)
 	CHECK_OK(ibv_close_device(ctx));
 }
 
+/* Rings count as pinned memory: an ordinary user cannot have all there is. */
+static void ring_memlock(const void *arg)
+{
+	struct rlimit lim = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
+	struct ibv_context *ctx = open_dev();
+	struct ibv_cq *cq[100];
+	size_t n, round;
+
+	drop_ipc_lock();
+	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &lim));
+	for (round = 0; round < 2; round++) {
+		/* 2048 elements of 32 octets or more */
+		for (n = 0; n < ARRAY_SIZE(cq); n++) {
+			cq[n] = ibv_create_cq(ctx, 2048, NULL, NULL, 0);
+			if (!cq[n])
+				break;
+		}
+		CHECK_EQ(errno, ENOMEM);
+		CHECK(n > 4 && n <= 16);
+		while (n)
+			CHECK_OK(ibv_destroy_cq(cq[--n]));
+	}
+	CHECK_OK(ibv_close_device(ctx));
+}
+
 static void cq_busy(const void *arg)
 {
 	struct rig r;
@@ -651,6 +676,7 @@ static const struct test_case cases[] = {
 	{ "mr_rereg_or_refuse", rereg_or_refuse },
 	{ "cq_errors", cq_errors },
 	{ "cq_many", cq_many },
+	{ "ring_memlock", ring_memlock },
 	{ "cq_busy", cq_busy },
 	{ "srq_errors", srq_errors },
 	{ "srq_full", srq_full },
