@@ -9,8 +9,8 @@
 #	| 10.0.0.1/24  fd00::1/64   +--------+   10.0.0.2/24  fd00::2/64 |
 #	+---------------------------+        +---------------------------+
 #
-# Environment: SIW_KO (module file; empty: modprobe siw) and SIW_PROVIDER
-# ("stock", or a path for RDMAV_DRIVERS).
+# Environment: SIW_KO (module file; empty: modprobe siw), SIW_PROVIDER ("stock", or
+# a path for RDMAV_DRIVERS), KSFT_SLOW (how much slower this kernel is than usual).
 
 set -eu
 
@@ -171,7 +171,7 @@ now_ms()
 # Poll a condition, a command that prints nothing of interest.
 until_ok()	# SECONDS COMMAND...
 {
-	local end=$(($(now_ms) + $1 * 1000))
+	local end=$(($(now_ms) + $1 * 1000 * ${KSFT_SLOW:-1}))
 	shift
 
 	until "$@" > /dev/null 2>&1; do

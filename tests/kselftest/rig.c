@@ -145,9 +145,23 @@ static bool excepted(const char *name)
 	return false;
 }
 
+/**
+ * slow_factor() - how much slower than usual this kernel is
+ *
+ * Return: 1, or what KSFT_SLOW says.
+ */
+unsigned int slow_factor(void)
+{
+	const char *p = getenv("KSFT_SLOW");
+	int n = p ? atoi(p) : 1;
+
+	return n > 1 ? n : 1;
+}
+
 static int run_case(const struct test_case *tc, size_t num)
 {
-	unsigned int seconds = tc->seconds ? tc->seconds : DEFAULT_SECONDS;
+	unsigned int seconds = slow_factor() *
+			       (tc->seconds ? tc->seconds : DEFAULT_SECONDS);
 	char reason[200] = "";
 	int pfd[2], status;
 	ssize_t len;

@@ -20,12 +20,12 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Milliseconds that cover a slow emulated guest, yet end a hung test soon. */
-#define WAIT_MS		8000
+#define WAIT_MS		((int)(8000 * slow_factor()))
 /*
  * A peer is told of the end of its connection at once; this allows for a busy
  * machine, but not for the timers that serve silent peers.
  */
-#define TOLD_MS		4000
+#define TOLD_MS		((int)(4000 * slow_factor()))
 
 /* --- KTAP ------------------------------------------------------------- */
 
@@ -49,6 +49,7 @@ struct test_case {
 	unsigned int seconds;
 };
 
+unsigned int slow_factor(void);
 int ktap_main(const struct test_case *cases, size_t n, int argc, char **argv);
 
 __attribute__((noreturn, format(printf, 3, 4)))
