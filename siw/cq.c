@@ -271,9 +271,10 @@ static int cq_parse_user(struct siw_cq *cq, struct ib_udata *udata)
 	cq->kind = SIW_CQ_V1;
 	if (!udata->inlen)
 		return 0;
-	if (udata->inlen < sizeof(req) ||
-	    ib_copy_from_udata(&req, udata, sizeof(req)))
+	if (udata->inlen < sizeof(req))
 		return -EINVAL;
+	if (ib_copy_from_udata(&req, udata, sizeof(req)))
+		return -EFAULT;
 	if (req.layout != SIW_EXT_LAYOUT || req.reserved)
 		return -EINVAL;
 	if (udata->inlen > sizeof(req) &&

@@ -136,9 +136,10 @@ static int qp_parse_user(struct siw_qp *qp, struct ib_udata *udata)
 	qp->layout = SIW_QP_V1;
 	if (!udata->inlen)
 		return 0;
-	if (udata->inlen < sizeof(req) ||
-	    ib_copy_from_udata(&req, udata, sizeof(req)))
+	if (udata->inlen < sizeof(req))
 		return -EINVAL;
+	if (ib_copy_from_udata(&req, udata, sizeof(req)))
+		return -EFAULT;
 	if (req.layout != SIW_EXT_LAYOUT || req.reserved)
 		return -EINVAL;
 	if (udata->inlen > sizeof(req) &&
