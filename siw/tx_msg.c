@@ -130,7 +130,7 @@ static u32 tx_put_head(struct siw_tx_msg *msg, void *p, u32 n, bool last)
 				  msg->sent, n, last);
 }
 
-/* ULPDU that fills the segment from here on. */
+/* ULPDU that fills the segment from here on, its markers included. */
 static u32 tx_mulpdu(struct siw_qp *qp)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -139,8 +139,12 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 	if (unlikely(emss != tx->emss)) {
 		tx->emss = emss;
 		emss = min_t(u32, emss, SIW_TXBUF_CHUNK);
-		tx->mulpdu = mpa_mulpdu(emss & ~3, qp->conn.tx_markers);
+		tx->mulpdu = mpa_mulpdu(emss & ~3, false);
 	}
+	/* the worst case of markers would leave a gap, and lose alignment */
+	if (unlikely(qp->conn.tx_markers))
+		return mpa_mulpdu_at(min_t(u32, emss, SIW_TXBUF_CHUNK),
+				     tx->built);
 	return tx->mulpdu;
 }
 
