@@ -17,7 +17,6 @@ from fpdu_cuts import collect
 
 MARKERS, CRC = 0x80, 0x40
 SPACE = 512
-EACH = 16               # FPDUs for one whose CRC is computed: Python is slow
 
 
 def crc_table():
@@ -51,7 +50,7 @@ class Walk:
 
     def __init__(self, data, crc):
         self.data, self.crc = data, crc
-        self.pos = self.markers = self.fpdus = self.checked = 0
+        self.pos = self.markers = self.fpdus = self.checked = self.edges = 0
 
     def take(self, count, begin):
         """That many octets without markers; begin: where the FPDU's length is."""
@@ -93,7 +92,8 @@ class Walk:
         self.fpdus += 1
         if not self.crc and field:
             sys.exit(f"FPDU at {begin}: CRC {field:08x} though it is off")
-        if self.crc and self.fpdus % EACH == 1:
+        self.edges += self.pos % SPACE == 0
+        if self.crc:
             self.checked += 1
             if field != crc32c(covered):
                 sys.exit(f"FPDU at {begin}: wrong CRC {field:08x}")
@@ -109,7 +109,7 @@ class Walk:
 def main():
     path, crc, least = sys.argv[1], sys.argv[2] == "on", int(sys.argv[3])
     streams = collect(path)
-    best = 0
+    best = edges = 0
     for (src, sport, dst, dport), s in streams.items():
         back = streams.get((dst, dport, src, sport))
         data = s.octets()
@@ -130,7 +130,9 @@ def main():
             print(f"port {sport if octets is data else dport}: {walk.fpdus} FPDUs, "
                   f"{walk.markers} markers, {walk.checked} CRCs computed")
             walks.append(walk.markers)
+            edges += walk.edges
         best = max(best, min(walks))
+    print(f"{edges} FPDUs end where a marker begins")
     if best < least:
         sys.exit(f"no connection with {least} markers in both directions")
 
