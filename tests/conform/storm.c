@@ -3,7 +3,9 @@
  * A storm of connections that negotiate rightly and then send mutated FPDUs
  * with a valid CRC, so that they reach the deep layers of the endpoint.
  *
- * usage: storm AGENT-ADDRESS CONTROL-PORT STREAMS [SEED]
+ * usage: storm AGENT-ADDRESS CONTROL-PORT STREAMS [SEED [SECONDS]]
+ *
+ * Ends after that many streams or, at the end of a batch, seconds.
  *
  * After each batch the agent must find its memory as it was: canaries around
  * every region whole, regions nobody may write unchanged. At the end the
@@ -27,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS		4u
+#define THREADS		8u
 #define BATCH		400u		/* streams a session of the agent */
 #define MAX_STREAM	65536u
 #define ADVERT		80u
@@ -446,7 +448,7 @@ static void pour(struct stream *s)
 static void leave(struct stream *s)
 {
 	struct linger now = { 1, 0 };
-	struct timeval limit = { .tv_usec = 300000 };
+	struct timeval limit = { .tv_usec = 100000 };
 	unsigned int how = below(s, 3), i = 0;
 	uint8_t buf[4096];
 
@@ -529,15 +531,17 @@ static bool run_batch(int ctl, uint64_t seed, unsigned int first,
 int main(int argc, char **argv)
 {
 	unsigned int streams, done = 0;
+	time_t start = time(NULL), limit;
 	uint64_t seed;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: storm ADDRESS CONTROL-PORT STREAMS [SEED]\n");
+		fprintf(stderr, "usage: storm ADDRESS CONTROL-PORT STREAMS [SEED [SECONDS]]\n");
 		return 2;
 	}
 	host = argv[1];
 	streams = strtoul(argv[3], NULL, 0);
-	seed = argc > 4 ? strtoull(argv[4], NULL, 0) : (uint64_t)time(NULL);
+	seed = argc > 4 ? strtoull(argv[4], NULL, 0) : (uint64_t)start;
+	limit = argc > 5 ? strtol(argv[5], NULL, 0) : 0;
 	make_crc_table();
 	printf("KTAP version 1\n1..1\n# seed %" PRIu64 "\n", seed);
 	for (unsigned int at = 0; at < streams; at += BATCH) {
@@ -549,6 +553,11 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		close(ctl);
+		printf("# %u streams after %ld s\n", done,
+		       (long)(time(NULL) - start));
+		fflush(stdout);
+		if (limit && time(NULL) - start >= limit)
+			break;
 	}
 	printf("# %u streams\n%s 1 storm\n", done, done ? "ok" : "not ok");
 	return !done;

@@ -6,6 +6,7 @@
 #
 # STORM_STREAMS   how many (default 3000; 100000 for a full run)
 # STORM_SEED      to repeat a run
+# STORM_SECONDS   stop then, whatever is left
 
 set -eu
 SIW_TOP=${SIW_TOP:-$(cd "$(dirname "$0")/../.." && pwd)}
@@ -14,7 +15,7 @@ export SIW_TOP
 
 export AGENT=$SIW_TOP/build/conform/agent
 export AGENT_ADDR=10.0.0.2 AGENT_PORT=7471 RUNDIR=/tmp/conform
-read -ra seed <<<"${STORM_SEED:-}"
+seed=${STORM_SEED:-$(date +%s)}
 
 mkdir -p "$RUNDIR"
 load_siw
@@ -24,7 +25,7 @@ add_links
 
 status=0
 on h1 "$SIW_TOP/build/conform/storm" "$AGENT_ADDR" "$AGENT_PORT" \
-	"${STORM_STREAMS:-3000}" "${seed[@]}" || status=$?
+	"${STORM_STREAMS:-3000}" "$seed" "${STORM_SECONDS:-0}" || status=$?
 # still serving, and nothing left behind
 on h1 "$SIW_TOP/tools/iwarp-conform" --agent "$AGENT_ADDR:$AGENT_PORT" \
 	--slack 3 --case TC-098,TC-103,TC-151 | sed 's/^/# /'
