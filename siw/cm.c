@@ -62,7 +62,7 @@ void siw_cm_qp_released(struct siw_ep *ep, enum siw_close_how how, int status)
 	qp = ep->qp;
 	ep->qp = NULL;
 	WRITE_ONCE(ep->qpn, 0);
-	ep->attached = false;
+	WRITE_ONCE(ep->attached, false);
 	if (ep->state == SIW_EP_WAIT_FIRST && ep_has_user(ep)) {
 		bool first = test_bit(SIW_EPE_FIRST, &ep->events);
 
@@ -106,7 +106,8 @@ void siw_cm_abort_connect(struct siw_qp *qp)
 
 	spin_lock_bh(&sdev->ep_lock);
 	list_for_each_entry(ep, &sdev->eps, dev_node) {
-		if (READ_ONCE(ep->qpn) != qp->qpn)
+		/* a connection ends through its QP, in order or not */
+		if (READ_ONCE(ep->qpn) != qp->qpn || READ_ONCE(ep->attached))
 			continue;
 		set_bit(SIW_EPE_ABORT, &ep->events);
 		siw_ep_kick(ep);

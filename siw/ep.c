@@ -409,7 +409,7 @@ int siw_ep_attach(struct siw_ep *ep, const struct mpa_settings *set)
 		ep_trace_conn(ep, &conn);
 	rv = siw_qp_attach(ep->qp, ep, ep->llp, &conn);
 	if (!rv)
-		ep->attached = true;
+		WRITE_ONCE(ep->attached, true);
 	return rv;
 }
 

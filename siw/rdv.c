@@ -634,7 +634,8 @@ static void abort_attempts(struct siw_qp *qp)
 
 	spin_lock_bh(&sdev->ep_lock);
 	list_for_each_entry(ep, &sdev->eps, dev_node) {
-		if (READ_ONCE(ep->qpn) != qp->qpn || !ep->rdv)
+		if (READ_ONCE(ep->qpn) != qp->qpn || !ep->rdv ||
+		    READ_ONCE(ep->attached))
 			continue;
 		set_bit(SIW_EPE_ABORT, &ep->events);
 		siw_ep_kick(ep);
