@@ -26,9 +26,56 @@ second_pair()	# LETTER NUMBER
 	until_ok 10 neighbour "fd00:$n::1"
 }
 
+established()	# PORT
+{
+	h1 ss -Htn state established "sport = :$1" | wc -l
+}
+
+timed_out()
+{
+	cat /sys/class/infiniband/siw1/ports/1/hw_counters/connects_timed_out
+}
+
+# Peers that connect and say nothing: no more than 1024 get past TCP's own
+# queue, they die by the timer, and one that speaks is served all the same.
+silent_peers()	# NUMBER
+{
+	local n gone= peak=0 dead server client
+
+	dead=$(timed_out)
+	ip netns exec h1 "$(bin app)" serve 10.0.0.1 7401 > "$work/s" 2>&1 &
+	server=$!
+	wait_listen h1 7401
+	h2 python3 "$here/half_open.py" 10.0.0.1 7401 "$1" \
+		$((15 * ${KSFT_SLOW:-1})) > "$work/half" 2>&1 &
+	client=$!
+	while kill -0 $client 2>/dev/null; do
+		n=$(established 7401)
+		[ "$n" -le "$peak" ] || peak=$n
+		[ "$n" -gt 0 ] || [ "$peak" -lt 500 ] || gone=1
+		sleep 0.3
+	done
+	wait $client || fail "no peers: $(cat "$work/half")"
+	dead=$(($(timed_out) - dead))
+	cat "$work/half"
+	echo "at most $peak connections at a time, $dead timed out"
+	[ "$peak" -ge 500 ] || fail "there was no crowd"
+	[ -n "$gone" ] || fail "silent peers live on"
+	[ "$dead" -ge 500 ] || fail "not by the timer"
+	[ "$peak" -le 1200 ] || fail "more than TCP and siw allow"
+	ip netns exec h2 "$(bin app)" stream 10.0.0.1 7401 > "$work/c" 2>&1 &
+	client=$!
+	until_ok 20 grep -q running "$work/c" ||
+		fail "not served: $(cat "$work/c" "$work/s")"
+	kill -9 $client $server
+	wait $client $server || true
+	leak_resources
+}
+
 begin
 topology
 prog "" "$(bin cm_test)"
+t "peers that connect and say nothing" silent_peers 2000
 CM_LOOPS=100 prog "ipv6 " "$(bin cm_test)" -6 basic pdata reject depths \
 	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many_client \
 	listen_tcp restart port_taken reuseaddr server_ self_ tos
