@@ -57,7 +57,8 @@ static int siw_put_conn(struct sk_buff *msg, struct siw_qp *qp)
 	    rdma_nl_put_driver_u32(msg, "rx_markers", qp->conn.rx_markers) ||
 	    rdma_nl_put_driver_u32(msg, "ird", qp->conn.ird) ||
 	    rdma_nl_put_driver_u32(msg, "ord", qp->conn.ord) ||
-	    rdma_nl_put_driver_u32(msg, "emss", siw_llp_emss(qp->llp)))
+	    rdma_nl_put_driver_u32(msg, "emss", siw_llp_emss(qp->llp)) ||
+	    rdma_nl_put_driver_u32(msg, "tx_chunks", READ_ONCE(qp->tx.buf.num)))
 		return -EMSGSIZE;
 	return 0;
 }

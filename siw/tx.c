@@ -22,6 +22,8 @@
 #define TX_SHARE		8
 /* How long a Terminate may wait for a peer that does not read. */
 #define TX_LINGER		(2 * HZ)
+/* A QP that has sent nothing for one to two of these keeps no pages. */
+#define TX_IDLE_TIME		HZ
 
 enum tx_verdict {
 	TX_IDLE,		/* nothing to do, or an event will tell */
@@ -142,6 +144,12 @@ static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 	return TX_YIELD;
 }
 
+static void tx_watch_idle(struct siw_qp *qp)
+{
+	if (qp->tx.buf.num && !delayed_work_pending(&qp->tx.idle))
+		queue_delayed_work(siw_wq, &qp->tx.idle, TX_IDLE_TIME);
+}
+
 static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -165,8 +173,10 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 		if (rv == 0 && tx->starved)
 			return tx_starved(qp, bh);
 		/* a full burst, or completions, may have been what was missing */
-		if (rv == 0 && !burst)
+		if (rv == 0 && !burst) {
+			tx_watch_idle(qp);
 			return TX_IDLE;
+		}
 	}
 	return TX_YIELD;
 }
@@ -200,6 +210,32 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 		if (!test_bit(SIW_QPF_TX_AGAIN, &qp->flags))
 			return;
 	}
+}
+
+/* The sender for a moment, unless there is one: then it is not idle. */
+static void tx_idle_work(struct work_struct *work)
+{
+	struct siw_tx *tx = container_of(to_delayed_work(work), struct siw_tx,
+					 idle);
+	struct siw_qp *qp = container_of(tx, struct siw_qp, tx);
+
+	if (test_and_set_bit_lock(SIW_QPF_TX_BUSY, &qp->flags)) {
+		if (!test_bit(SIW_QPF_TX_STOP, &qp->flags))
+			queue_delayed_work(siw_wq, &tx->idle, TX_IDLE_TIME);
+		return;
+	}
+	/* what TCP has of them lives on */
+	if (tx->idle_at == tx->built && !tx->nout)
+		siw_txbuf_free(&tx->buf);
+	tx->idle_at = tx->built;
+	tx_watch_idle(qp);
+	clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
+	/* who came meanwhile has left it to us; pairs with tx_loop() */
+	smp_mb__after_atomic();
+	if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
+		wake_up_var(&qp->flags);
+	else if (test_bit(SIW_QPF_TX_AGAIN, &qp->flags))
+		siw_tx_kick_slow(qp);
 }
 
 static void tx_tasklet(struct tasklet_struct *t)
@@ -347,6 +383,7 @@ int siw_tx_start(struct siw_qp *qp)
 	}
 	tx->rtr = qp->conn.rtr;
 	tx->emss = 0;
+	tx->idle_at = 0;
 	tx->built = 0;
 	tx->taken = 0;
 	tx->msn.send = RDMAP_FIRST_MSN;
@@ -395,6 +432,7 @@ void siw_tx_reset(struct siw_qp *qp)
 	tx->rtr = SIW_RTR_MSG_NONE;
 	tx->msg.active = false;
 	tx->msg.imm = 0;
+	cancel_delayed_work_sync(&tx->idle);
 	siw_txbuf_free(&tx->buf);
 	kvfree(tx->scratch);
 	tx->scratch = NULL;
@@ -416,6 +454,7 @@ int siw_tx_init(struct siw_qp *qp)
 		return -ENOMEM;
 	tasklet_setup(&qp->tx.tasklet, tx_tasklet);
 	INIT_WORK(&qp->tx.work, tx_work);
+	INIT_DELAYED_WORK(&qp->tx.idle, tx_idle_work);
 	return 0;
 }
 

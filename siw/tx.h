@@ -103,6 +103,8 @@ struct siw_tx_msg {
  * @msg: the message in progress
  * @quote: what a Terminate for %IW_ERR_SRC_REVOKED quotes
  * @scratch: unmarked FPDU while markers are inserted, else NULL
+ * @idle: gives back the pages of a QP that sends nothing
+ * @idle_at: stream position when @idle looked last
  * @tasklet: sends on behalf of softirq
  * @work: sends on behalf of everybody else
  */
@@ -131,6 +133,8 @@ struct siw_tx {
 	void *scratch;
 	struct tasklet_struct tasklet;
 	struct work_struct work;
+	struct delayed_work idle;
+	u64 idle_at;
 };
 
 int siw_tx_init(struct siw_qp *qp);
