@@ -29,7 +29,7 @@ perftest()
 	on $PERF_SERVER "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
 		>> "$PERF_LOG" 2>&1 &
 	server=$!
-	if ! wait_for 10 tcp_listens $PERF_SERVER $PERF_PORT; then
+	if ! wait_for 40 tcp_listens $PERF_SERVER $PERF_PORT; then
 		say "$1: the server does not listen"
 		kill $server 2>/dev/null || true
 		return 1
@@ -75,7 +75,7 @@ bw()
 qperf_start()
 {
 	on h2 qperf > /dev/null 2>&1 &
-	wait_for 10 tcp_listens h2 19765
+	wait_for 40 tcp_listens h2 19765
 }
 
 qperf_stop()
