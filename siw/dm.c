@@ -111,11 +111,11 @@ int siw_dealloc_dm(struct ib_dm *base, struct uverbs_attr_bundle *attrs)
  * @attr: range of it, which the core has checked, and rights
  * @attrs: not used
  *
- * Tagged offsets of the region begin with 0.
+ * Tagged offsets of the region begin with 0. One of no octets is good for
+ * nothing, but applications try.
  *
  * Context: process.
- * Return: the region or an ERR_PTR: -EOPNOTSUPP for rights unknown, -EINVAL
- * for no octets, -ENOMEM.
+ * Return: the region or an ERR_PTR: -EOPNOTSUPP for rights unknown, -ENOMEM.
  */
 struct ib_mr *siw_reg_dm_mr(struct ib_pd *pd, struct ib_dm *base,
 			    struct ib_dm_mr_attr *attr,
@@ -126,8 +126,6 @@ struct ib_mr *siw_reg_dm_mr(struct ib_pd *pd, struct ib_dm *base,
 
 	if (attr->access_flags & ~SIW_MR_ACCESS)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (!attr->length)
-		return ERR_PTR(-EINVAL);
 	mr = siw_mr_alloc(pd, SIW_MEM_PAGES,
 			  (PAGE_ALIGN(attr->offset + attr->length) - first) >>
 			  PAGE_SHIFT);
