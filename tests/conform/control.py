@@ -59,6 +59,13 @@ def as_result(entry):
         k: entry[k] for k in ('verdict', 'reason', 'got', 'notes', 'seconds')})
 
 
+def save(kver, out, done):
+    """What is known so far."""
+    results = [as_result(e) for e in done.values() if e['case'] in main.ALL]
+    report.write_rst(out + '.rst', results, 'Control run: %s, lenient verdicts.' % kver)
+    report.write_json(out + '.json', results)
+
+
 def control(kver, module, out, more):
     """All cases, however many boots it takes."""
     done = {}
@@ -74,14 +81,12 @@ def control(kver, module, out, more):
             sys.exit('the guest did not start, nothing written')
         left = harvest(progress, done)
         print('%d cases done, open: %s' % (len(done), ' '.join(left) or 'none'), flush=True)
+        save(kver, out + '.part' if left else out, done)
         if not left:
             break
         guilty = culprit(left)
         done[guilty] = {'case': guilty, 'verdict': 'FAIL', 'reason': 'peer failed: the kernel '
                         'of the endpoint died or hung', 'got': [], 'notes': [], 'seconds': 0.0}
-    results = [as_result(e) for e in done.values()]
-    report.write_rst(out + '.rst', results, 'Control run: %s, lenient verdicts.' % kver)
-    report.write_json(out + '.json', results)
 
 
 if __name__ == '__main__':
