@@ -712,7 +712,9 @@ static int call(enum host from, enum host to)
 			       sizeof(struct sockaddr_in));
 	if (!rv)
 		return fd;
+	rv = errno;
 	close(fd);
+	errno = rv;
 	return -1;
 }
 
@@ -723,9 +725,11 @@ static bool refused_by(enum host to)
 
 	do {
 		fd = call(SRV, to);
-		if (fd < 0)
+		/* a listener that has nobody to wait for would reset */
+		if (fd < 0 && errno == ECONNREFUSED)
 			return true;
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		sleep_ms(20);
 	} while (now_ms() < end);
 	return false;
