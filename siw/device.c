@@ -288,7 +288,7 @@ static void siw_device_setup(struct siw_device *sdev,
 	sdev->part_id = atomic_inc_return(&last_part_id);
 	siw_opts_default(&sdev->opts);
 	INIT_LIST_HEAD(&sdev->node);
-	xa_init_flags(&sdev->qps, XA_FLAGS_LOCK_BH);
+	xa_init_flags(&sdev->qps, XA_FLAGS_LOCK_IRQ);
 	xa_init(&sdev->mems);
 	xa_init_flags(&sdev->counters, XA_FLAGS_ALLOC1);
 	spin_lock_init(&sdev->ep_lock);

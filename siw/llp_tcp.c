@@ -42,13 +42,18 @@ struct siw_llp {
 	} saved;
 };
 
+static struct siw_llp *llp_of(const struct sock *sk)
+{
+	return __locked_read_sk_user_data_with_flags(sk, SK_USER_DATA_NOCOPY);
+}
+
 /* The owner cannot change while a callback runs: read side of the lock. */
 static void llp_data_ready(struct sock *sk)
 {
 	struct siw_llp *llp;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	llp = rcu_dereference_sk_user_data(sk);
+	llp = llp_of(sk);
 	if (llp && llp->ops)
 		llp->ops->data_ready(llp->ctx);
 	read_unlock_bh(&sk->sk_callback_lock);
@@ -61,7 +66,7 @@ static void llp_write_space(struct sock *sk)
 	if (!sk_stream_is_writeable(sk))
 		return;
 	read_lock_bh(&sk->sk_callback_lock);
-	llp = rcu_dereference_sk_user_data(sk);
+	llp = llp_of(sk);
 	if (llp && llp->ops) {
 		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		llp->ops->write_space(llp->ctx);
@@ -74,7 +79,7 @@ static void llp_state_change(struct sock *sk)
 	struct siw_llp *llp;
 
 	read_lock_bh(&sk->sk_callback_lock);
-	llp = rcu_dereference_sk_user_data(sk);
+	llp = llp_of(sk);
 	if (llp && llp->ops)
 		llp->ops->state_change(llp->ctx);
 	read_unlock_bh(&sk->sk_callback_lock);

@@ -38,14 +38,15 @@ void siw_qp_put(struct siw_qp *qp)
  * @sdev: device
  * @qpn: number
  *
- * Context: process or softirq.
+ * Context: any; iw_cm calls with interrupts off.
  * Return: the QP with a reference for the caller, or NULL.
  */
 struct siw_qp *siw_qp_lookup(struct siw_device *sdev, u32 qpn)
 {
+	unsigned long flags;
 	struct siw_qp *qp;
 
-	xa_lock_bh(&sdev->qps);
+	xa_lock_irqsave(&sdev->qps, flags);
 	qp = xa_load(&sdev->qps, qpn);
 	if (qp && !refcount_inc_not_zero(&qp->refs))
 		qp = NULL;
@@ -275,7 +276,7 @@ static int qp_insert(struct siw_qp *qp)
 			continue;
 		qp->qpn = qpn;
 		qp->base.qp_num = qpn;
-		rv = xa_insert_bh(&qp->sdev->qps, qpn, qp, GFP_KERNEL);
+		rv = xa_insert_irq(&qp->sdev->qps, qpn, qp, GFP_KERNEL);
 		if (rv != -EBUSY)
 			return rv;
 	}
@@ -355,7 +356,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	return 0;
 
 err_insert:
-	xa_erase_bh(&sdev->qps, qp->qpn);
+	xa_erase_irq(&sdev->qps, qp->qpn);
 	siw_qp_exit_conn(qp);
 	siw_qp_put(qp);
 	wait_for_completion(&qp->released);
@@ -601,7 +602,7 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 
 	siw_rdv_stop(qp);
 	siw_cm_abort_connect(qp);
-	xa_erase_bh(&sdev->qps, qp->qpn);
+	xa_erase_irq(&sdev->qps, qp->qpn);
 	siw_qp_exit_conn(qp);
 	siw_mw_forget_qp(qp);
 	siw_rdv_exit(qp);

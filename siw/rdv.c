@@ -706,14 +706,14 @@ void siw_rdv_device_off(struct siw_device *sdev)
 	struct siw_qp *qp;
 	unsigned long qpn;
 
-	xa_lock_bh(&sdev->qps);
+	xa_lock_irq(&sdev->qps);
 	xa_for_each(&sdev->qps, qpn, qp) {
 		if (READ_ONCE(qp->rdv.state) != SIW_RDV_WAIT)
 			continue;
 		WRITE_ONCE(qp->rdv.gone, true);
 		rdv_kick(&qp->rdv, 0);
 	}
-	xa_unlock_bh(&sdev->qps);
+	xa_unlock_irq(&sdev->qps);
 }
 
 /* ------------------------------------------------------------ endpoints -- */

@@ -21,9 +21,9 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 {
 	struct siw_tx *tx = &qp->tx;
 	struct page *page = siw_txbuf_page(&tx->buf);
-	struct siw_llp_frag *f = &tx->out[tx->nout - 1];
+	struct siw_llp_frag *f = tx->nout ? &tx->out[tx->nout - 1] : NULL;
 
-	if (tx->nout && f->page == page && f->off + f->len == off) {
+	if (f && f->page == page && f->off + f->len == off) {
 		f->len += len;
 	} else {
 		f = &tx->out[tx->nout++];
