@@ -50,7 +50,7 @@ struct siw_qp *siw_qp_lookup(struct siw_device *sdev, u32 qpn)
 	qp = xa_load(&sdev->qps, qpn);
 	if (qp && !refcount_inc_not_zero(&qp->refs))
 		qp = NULL;
-	xa_unlock_bh(&sdev->qps);
+	xa_unlock_irqrestore(&sdev->qps, flags);
 	return qp;
 }
 
