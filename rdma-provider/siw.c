@@ -30,6 +30,10 @@ static int siw_query_device_ex(struct ibv_context *context,
 	/* the kernel states what version 1 rings have room for */
 	if (siw_has(context, SIW_FEAT_EXT_QP))
 		attr->orig_attr.max_sge = SIW_EXT_MAX_SEND_SGE;
+	if (siw_has(context, SIW_FEAT_DM) &&
+	    attr_size >= offsetof(struct ibv_device_attr_ex, max_dm_size) +
+			 sizeof(attr->max_dm_size))
+		attr->max_dm_size = SIW_EXT_MAX_DM;
 	fw = resp.base.fw_ver;
 	snprintf(attr->orig_attr.fw_ver, sizeof(attr->orig_attr.fw_ver),
 		 "%u.%u.%u", (unsigned int)(fw >> 32) & 0xffff,

@@ -67,7 +67,6 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->atomic_cap = IB_ATOMIC_GLOB;
 	attr->max_fast_reg_page_list_len = SIW_MAX_FMR_PAGES;
 	attr->max_pkeys = 1;
-	attr->max_dm_size = SIW_MAX_DM;
 	attr->cq_caps.max_cq_moderation_count = SIW_MAX_CQ_COUNT;
 	attr->cq_caps.max_cq_moderation_period = SIW_MAX_CQ_PERIOD;
 	/* timestamps are CLOCK_MONOTONIC in ns; the unit here is kHz */

@@ -16,7 +16,7 @@
 
 static bool dm_charge(struct siw_device *sdev, size_t size)
 {
-	if (atomic_long_add_return(size, &sdev->dm_used) <= SIW_MAX_DM)
+	if (atomic_long_add_return(size, &sdev->dm_used) <= SIW_EXT_MAX_DM)
 		return true;
 	atomic_long_sub(size, &sdev->dm_used);
 	return false;
@@ -61,7 +61,7 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 
 	if (!attr->length || attr->alignment > PAGE_SHIFT)
 		return ERR_PTR(-EINVAL);
-	if (attr->length > SIW_MAX_DM)
+	if (attr->length > SIW_EXT_MAX_DM)
 		return ERR_PTR(-ENOMEM);
 	dm = kzalloc(sizeof(*dm), GFP_KERNEL);
 	if (!dm)

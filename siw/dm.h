@@ -7,9 +7,6 @@
 
 #include <rdma/ib_verbs.h>
 
-/* Octets a device has. */
-#define SIW_MAX_DM	(16 << 20)
-
 /**
  * struct siw_dm - a piece of device memory
  * @base: verbs object

@@ -71,6 +71,12 @@ enum siw_features {
 	SIW_FEAT_IOVA = 1U << 11,
 };
 
+/*
+ * Octets of device memory a device has, with SIW_FEAT_DM. The kernel's
+ * query_device says none, because a version 1 provider has no way to get any.
+ */
+#define SIW_EXT_MAX_DM (16U << 20)
+
 /* Index 0 is never a region, so that this value cannot collide with one */
 #define SIW_NULL_STAG 0x000000ffU
 
