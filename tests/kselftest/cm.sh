@@ -40,7 +40,7 @@ timed_out()
 # queue, they die by the timer, and one that speaks is served all the same.
 silent_peers()	# NUMBER
 {
-	local n gone= peak=0 dead server client
+	local n gone='' peak=0 dead server client
 
 	dead=$(timed_out)
 	ip netns exec h1 "$(bin app)" serve 10.0.0.1 7401 > "$work/s" 2>&1 &

@@ -1154,7 +1154,7 @@ static void immediate(const void *arg)
 	size_t i;
 
 	if (stock_provider())
-		skip_case("libsiw knows no immediate data");
+		skip_case("libsiw cannot ask for it");
 	rig_connect(&r);
 	buf_new(&src, r.c.pd, 70000, 0, 0);
 	buf_new(&dst, r.s.pd, 70000, 0, RW_ACCESS);
