@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-limit=$((5000 * ${KSFT_SLOW:-1}))
+limit=$((15000 * ${KSFT_SLOW:-1}))
 declare -A spid cpid
 
 # Each case begins with the whole topology, whatever the last one broke.

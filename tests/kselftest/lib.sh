@@ -202,6 +202,37 @@ wait_listen()
 	until_ok 40 listening "$1" "$2" || fail "nobody listens on port $2"
 }
 
+# perftest, server in h1 and client in h2; what they said is in $work/srv and
+# $work/cli. The server is deaf between the first of its connections and the
+# others: a client that is too fast is refused and comes again.
+perf_pair()	# PORT PROGRAM ARGS...
+{
+	local port=$1 s tries rc
+	shift
+
+	for tries in 1 2 3; do
+		rc=0
+		ip netns exec h1 timeout 120 "$@" -R -F -d siw1 -p "$port" \
+			> "$work/srv" 2>&1 &
+		s=$!
+		wait_listen h1 "$port"
+		if h2 timeout 60 "$@" -R -F -d siw2 -p "$port" 10.0.0.1 \
+				> "$work/cli" 2>&1; then
+			wait "$s" || rc=$?
+			break
+		fi
+		rc=1
+		kill "$s" 2> /dev/null || true
+		wait "$s" || true
+		grep -q RDMA_CM_EVENT_REJECTED "$work/cli" || break
+		echo "refused, try $tries"
+	done
+	[ $rc -eq 0 ] || {
+		cat "$work/srv" "$work/cli"
+		fail "$1"
+	}
+}
+
 # ------------------------------------------------------------------ module
 
 module_loaded()

@@ -40,7 +40,7 @@ crc_verdict()	# CAPTURE CRC
 # LEAST: markers that must be seen in the direction that has fewer
 marked()	# CRC LEAST PROGRAM ARGS...
 {
-	local crc=$1 least=$2 dump s pcap=$work/marked.pcap
+	local crc=$1 least=$2 dump pcap=$work/marked.pcap
 	local port=$((7700 + kt_n))
 	shift 2
 
@@ -50,14 +50,7 @@ marked()	# CRC LEAST PROGRAM ARGS...
 		> "$work/tcpdump" 2>&1 &
 	dump=$!
 	until_ok 10 grep -q 'listening on' "$work/tcpdump"
-	ip netns exec h1 "$@" -R -F -d siw1 -p $port > "$work/srv" 2>&1 &
-	s=$!
-	wait_listen h1 $port
-	h2 "$@" -R -F -d siw2 -p $port 10.0.0.1 > "$work/cli" 2>&1 || {
-		cat "$work/srv" "$work/cli"
-		fail "$1"
-	}
-	wait "$s" || fail "server of $1"
+	perf_pair $port "$@"
 	sleep 0.5
 	kill -INT "$dump"
 	wait "$dump" || true

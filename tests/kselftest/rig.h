@@ -20,12 +20,12 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Milliseconds that cover a slow emulated guest, yet end a hung test soon. */
-#define WAIT_MS		((int)(8000 * slow_factor()))
+#define WAIT_MS		((int)(15000 * slow_factor()))
 /*
  * A peer is told of the end of its connection at once; this allows for a busy
  * machine, but not for the timers that serve silent peers.
  */
-#define TOLD_MS		((int)(4000 * slow_factor()))
+#define TOLD_MS		((int)(10000 * slow_factor()))
 
 /* --- KTAP ------------------------------------------------------------- */
 

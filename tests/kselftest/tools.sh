@@ -155,14 +155,8 @@ perftest()	# PROGRAM ARGS...
 {
 	# Debian's 4.5 asks for IPv4 addresses only, whatever --ipv6 says.
 	[ "$F" != ipv6 ] || skip "perftest resolves its peer as IPv4 only"
-	local prog=$1
-	shift
-
-	have "$prog"
-	server "$prog" -R -F -d siw1 -p "$port" "$@" ${P:+"$P"}
-	wait_listen h1 "$port"
-	client "$prog" -R -F -d siw2 -p "$port" "$@" ${P:+"$P"} "$A"
-	server_ends
+	have "$1"
+	perf_pair "$port" "$@"
 }
 
 tool_fio()	# VERB
@@ -201,11 +195,9 @@ round()	# MTU FAMILY
 	label="mtu $1 $2"
 	F=ip
 	A=10.0.0.1
-	P=
 	if [ "$2" = ipv6 ]; then
 		F=ipv6
 		A=fd00::1
-		P=--ipv6
 	fi
 }
 
