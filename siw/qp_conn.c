@@ -237,13 +237,26 @@ int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 
 /* -------------------------------------------------------------- down --- */
 
+/*
+ * TCP tells of the peer's FIN while a Terminate, or the fault to be answered by
+ * one, may still wait to be read.
+ */
+static void conn_peer_had_cause(struct siw_qp *qp, enum siw_down_cause cause,
+				enum iw_err err)
+{
+	if ((cause == SIW_DOWN_TERM || cause == SIW_DOWN_PROTO) &&
+	    cmpxchg(&qp->down_cause, SIW_DOWN_PEER, cause) == SIW_DOWN_PEER)
+		WRITE_ONCE(qp->error, err);
+}
+
 /**
  * siw_qp_down() - the connection must end
  * @qp: queue pair
  * @cause: who wants it
  * @err: fault, of SIW_DOWN_PROTO
  *
- * The first cause counts, except that an abort hurries a graceful end.
+ * The first cause counts, except that an abort hurries a graceful end, and
+ * that what is found in front of a FIN comes before the FIN.
  *
  * Context: any.
  */
@@ -252,10 +265,12 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 {
 	if (cause != SIW_DOWN_LOCAL)
 		set_bit(SIW_QPF_HURRY, &qp->flags);
-	if (test_and_set_bit(SIW_QPF_DYING, &qp->flags))
+	if (test_and_set_bit(SIW_QPF_DYING, &qp->flags)) {
+		conn_peer_had_cause(qp, cause, err);
 		return;
-	qp->down_cause = cause;
+	}
 	qp->error = err;
+	WRITE_ONCE(qp->down_cause, cause);
 	trace_siw_qp_down(qp->qpn, cause, iw_err_name(err));
 	queue_work(siw_wq, &qp->down_work);
 }
