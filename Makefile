@@ -96,9 +96,9 @@ demo: $(DEPS)
 bench: $(DEPS)
 	@tests/bench/bench $(if $(QUICK),--quick)
 
-## interop       our module against mainline siw of both kernels
+## interop       our module against mainline siw of both kernels (QUICK=1)
 interop: $(DEPS)
-	@tests/interop/interop
+	@tests/interop/interop $(if $(QUICK),--quick)
 
 ## shell         an interactive shell in a guest (KVER=<release>)
 shell: $(DEPS)
