@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "rig.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LEN		4096
@@ -574,6 +576,148 @@ static void destroy_busy(const void *arg)
 	}
 }
 
+/* --- a process that writes whatever into its rings ------------------------- */
+
+#define SCRIBBLE_MS	1500
+#define MAX_RINGS	32
+
+/**
+ * struct ring - memory shared with the kernel
+ * @at: where it is mapped
+ * @len: octets
+ */
+struct ring {
+	uint8_t *at;
+	size_t len;
+};
+
+static int find_rings(struct ring *ring)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512], *end;
+	uintptr_t from;
+	int n = 0;
+
+	CHECK(f);
+	while (n < MAX_RINGS && fgets(line, sizeof(line), f)) {
+		if (!strstr(line, "/dev/infiniband/uverbs") ||
+		    !strstr(line, " rw-s "))
+			continue;
+		from = strtoull(line, &end, 16);
+		ring[n].at = (uint8_t *)from;
+		ring[n++].len = strtoull(end + 1, NULL, 16) - from;
+	}
+	fclose(f);
+	return n;
+}
+
+static void write_anything(const struct ring *ring, int n)
+{
+	const struct ring *r = &ring[random() % n];
+	size_t at = random() % (r->len / 8) * 8;
+	/* most of what matters is at the start of the elements there are */
+	size_t near = random() % 512 / 8 * 8;
+	uint64_t *word;
+
+	if (random() & 1)
+		at = near < r->len ? near : 0;
+	word = (uint64_t *)&r->at[at];
+	switch (random() % 4) {
+	case 0:
+		__atomic_store_n(&r->at[at + random() % 8], random(),
+				 __ATOMIC_RELAXED);
+		break;
+	case 1:
+		__atomic_store_n(word, 1, __ATOMIC_RELAXED);
+		break;
+	case 2:
+		__atomic_store_n(word, ~0ULL, __ATOMIC_RELAXED);
+		break;
+	default:
+		__atomic_store_n(word, (uint64_t)random() << 33 ^ random(),
+				 __ATOMIC_RELAXED);
+	}
+}
+
+/* Its own queue pairs may break, it may crash: nobody asks. */
+static void scribble(unsigned int seed)
+{
+	uint64_t end = now_ms() + SCRIBBLE_MS;
+	struct op o = { .opcode = IBV_WR_SEND, .flags = IBV_SEND_SIGNALED };
+	struct ep_attr sa = { .srq_wr = seed & 1 ? 16 : 0 };
+	struct ring ring[MAX_RINGS];
+	struct ibv_wc wc[16];
+	struct ibv_sge s;
+	struct buf b;
+	struct rig r;
+	int i, n;
+
+	alarm(20);
+	srandom(seed);
+	rig_connect_attr(&r, NULL, &sa);
+	buf_new(&b, r.c.pd, LEN, 0, RW_ACCESS);
+	s = buf_sge(&b, 0, 64);
+	o.sge = &s;
+	o.nsge = 1;
+	n = find_rings(ring);
+	if (!n)
+		_exit(2);
+	while (now_ms() < end) {
+		for (i = 0; i < 64; i++)
+			write_anything(ring, n);
+		try_recv(&r.s, 1, NULL, 0);
+		try_op(&r.c, &o);
+		ibv_poll_cq(r.c.scq, 16, wc);
+		ibv_poll_cq(r.s.rcq, 16, wc);
+	}
+	_exit(0);
+}
+
+static void neighbour(unsigned int seed)
+{
+	uint64_t end = now_ms() + 2 * SCRIBBLE_MS;
+	struct rig r;
+
+	rig_connect(&r);
+	while (now_ms() < end)
+		rig_ping(&r);
+	rig_close(&r);
+	_exit(0);
+}
+
+/* In a process of its own that has nothing open of ours. */
+static pid_t start(void (*fn)(unsigned int seed), unsigned int seed)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid)
+		fn(seed);
+	return pid;
+}
+
+/* Neighbours of such processes, on the same devices, are not harmed. */
+static void scribbled_rings(const void *arg)
+{
+	unsigned int i, k, to_end = 0;
+	pid_t next, pid[2];
+	int status;
+
+	for (i = 0; i < 4; i++) {
+		next = start(neighbour, 0);
+		for (k = 0; k < 2; k++)
+			pid[k] = start(scribble, 2 * i + k);
+		for (k = 0; k < 2; k++) {
+			CHECK_EQ(waitpid(pid[k], &status, 0), pid[k]);
+			CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != 2);
+			to_end += WIFEXITED(status) && !WEXITSTATUS(status);
+		}
+		CHECK_EQ(waitpid(next, &status, 0), next);
+		CHECK(WIFEXITED(status) && !WEXITSTATUS(status));
+	}
+	note("%u of 8 went on to their end", to_end);
+}
+
 #define V(n)	{ "viol_" #n, violation, &viol_##n }
 #define L(n)	{ "local_" #n, local_error, &loc_##n }
 
@@ -600,6 +744,7 @@ static const struct test_case cases[] = {
 	{ "flush_not_srq", flush_not_srq },
 	{ "srq_empty", srq_empty },
 	{ "destroy_busy", destroy_busy },
+	{ "scribbled_rings", scribbled_rings, NULL, 90 },
 };
 
 int main(int argc, char **argv)
