@@ -1330,11 +1330,14 @@ static void owner_specific(const void *arg)
  */
 static unsigned int bad_binds_allowed(unsigned int n)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned long major, minor;
 	struct utsname u;
+	char *end;
 
 	CHECK_OK(uname(&u));
-	CHECK_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	major = strtoul(u.release, &end, 10);
+	CHECK(*end == '.');
+	minor = strtoul(end + 1, NULL, 10);
 	return major < 6 || (major == 6 && minor < 5) ? n / 200 : 0;
 }
 
