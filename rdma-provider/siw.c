@@ -30,6 +30,9 @@ static int siw_query_device_ex(struct ibv_context *context,
 	/* the kernel states what version 1 rings have room for */
 	if (siw_has(context, SIW_FEAT_EXT_QP))
 		attr->orig_attr.max_sge = SIW_EXT_MAX_SEND_SGE;
+	/* done with the CPU's own atomic instructions */
+	if (siw_has(context, SIW_FEAT_ATOMIC))
+		attr->orig_attr.atomic_cap = IBV_ATOMIC_GLOB;
 	if (siw_has(context, SIW_FEAT_DM) &&
 	    attr_size >= offsetof(struct ibv_device_attr_ex, max_dm_size) +
 			 sizeof(attr->max_dm_size))

@@ -63,8 +63,8 @@ static int siw_query_device(struct ib_device *ibdev,
 	attr->max_qp_rd_atom = SIW_MAX_IRD;
 	attr->max_qp_init_rd_atom = SIW_MAX_ORD;
 	attr->max_res_rd_atom = SIW_MAX_QP * SIW_MAX_IRD;
-	/* done with the CPU's own atomic instructions */
-	attr->atomic_cap = IB_ATOMIC_GLOB;
+	/* a version 1 provider cannot post any; ours knows better */
+	attr->atomic_cap = IB_ATOMIC_NONE;
 	attr->max_fast_reg_page_list_len = SIW_MAX_FMR_PAGES;
 	attr->max_pkeys = 1;
 	attr->cq_caps.max_cq_moderation_count = SIW_MAX_CQ_COUNT;

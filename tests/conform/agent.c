@@ -838,7 +838,7 @@ static int open_device(void)
 		return -1;
 	}
 	if (!ibv_query_device(id->verbs, &attr))
-		atomics = attr.atomic_cap != IBV_ATOMIC_NONE;
+		atomics = executes_atomics(&attr);
 	start_thread(async_thread, id->verbs);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
@@ -107,6 +108,13 @@ struct async_entry {
 extern struct sockaddr_storage bind_addr;
 extern const char * const region_name[N_REGIONS];
 extern uint8_t *src_buf;
+
+/* Ours executes a peer's atomics whether its provider can post any or not. */
+static inline bool executes_atomics(const struct ibv_device_attr *attr)
+{
+	return attr->atomic_cap != IBV_ATOMIC_NONE ||
+	       !access("/sys/module/siw/parameters/rnr_wait", F_OK);
+}
 
 uint64_t now_ns(void);
 void say(struct session *s, const char *fmt, ...)

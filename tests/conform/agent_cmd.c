@@ -102,7 +102,7 @@ static void cmd_hello(struct session *s, const char *line)
 		ibv_query_device(id->verbs, &attr);
 		say(s, "OK dev=%s atomics=%d ird=%d ord=%d maxqp=%d provider=%s\n",
 		    ibv_get_device_name(id->verbs->device),
-		    attr.atomic_cap != IBV_ATOMIC_NONE, attr.max_qp_rd_atom,
+		    executes_atomics(&attr), attr.max_qp_rd_atom,
 		    attr.max_qp_init_rd_atom, attr.max_qp,
 		    getenv("RDMAV_DRIVERS") ? "own" : "stock");
 	}
