@@ -922,10 +922,10 @@ static void few_ports(void)
 	ns_enter(SRV);
 	CHECK(tcp_listen(host_addr(SRV), &tcp_port) >= 0);
 	ns_enter(CLI);
-	put_text(PORT_RANGE, "40000 40003");
+	put_text(PORT_RANGE, "62000 62003");
 	for (i = 0; i < 4; i++) {
 		fd = tcp_socket();
-		CHECK_OK(bind(fd, sa_parse(host_addr(CLI), 40000 + i, &ss),
+		CHECK_OK(bind(fd, sa_parse(host_addr(CLI), 62000 + i, &ss),
 			      sa_len()));
 		CHECK_OK(connect(fd, sa_parse(host_addr(SRV), tcp_port, &ss),
 				 sa_len()));
