@@ -212,11 +212,11 @@ perf_pair()	# PORT PROGRAM ARGS...
 
 	for tries in 1 2 3; do
 		rc=0
-		ip netns exec h1 timeout 120 "$@" -R -F -d siw1 -p "$port" \
+		ip netns exec h1 timeout -k 5 120 "$@" -R -F -d siw1 -p "$port" \
 			> "$work/srv" 2>&1 &
 		s=$!
 		wait_listen h1 "$port"
-		if h2 timeout 60 "$@" -R -F -d siw2 -p "$port" 10.0.0.1 \
+		if h2 timeout -k 5 60 "$@" -R -F -d siw2 -p "$port" 10.0.0.1 \
 				> "$work/cli" 2>&1; then
 			wait "$s" || rc=$?
 			break

@@ -19,7 +19,7 @@ also=0
 server()	# COMMAND...
 {
 	echo "+ h1 $*"
-	ip netns exec h1 timeout 120 "$@" > "$work/srv" 2>&1 &
+	ip netns exec h1 timeout -k 5 120 "$@" > "$work/srv" 2>&1 &
 	srv_pid=$!
 }
 
@@ -28,7 +28,7 @@ client()	# COMMAND...
 	local rc=0
 
 	echo "+ h2 $*"
-	h2 timeout 60 "$@" || rc=$?
+	h2 timeout -k 5 60 "$@" || rc=$?
 	[ "$rc" -eq 0 ] || [ "$rc" -eq "$also" ] || {
 		sed 's/^/server: /' "$work/srv"
 		kill "$srv_pid" 2>/dev/null || true
@@ -40,7 +40,7 @@ server_ends()
 {
 	local rc=0
 
-	( sleep 30; kill "$srv_pid" ) > /dev/null 2>&1 &
+	( sleep 30; kill "$srv_pid"; sleep 5; kill -9 "$srv_pid" ) > /dev/null 2>&1 &
 	local dog=$!
 	wait "$srv_pid" || rc=$?
 	kill "$dog" 2>/dev/null || true
@@ -222,8 +222,9 @@ main()
 	next "rdma_server" tool_rdma_server
 	next "iperf3 over rsockets" tool_iperf3
 	next "fio rdma write" tool_fio write
-	# no flow control: it counts on receives being waited for
-	next "fio rdma send" tool_fio send
+	# no flow control: it counts on receives being waited for. It hung once
+	# with our provider on 6.12: open, see Documentation/testing.rst.
+	[ -z "${KSFT_OPEN:-}" ] || next "fio rdma send" tool_fio send
 }
 
 # What needs one family and MTU only.
