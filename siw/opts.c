@@ -113,23 +113,23 @@ static int siw_mpa_rev_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->mpa_rev));
 }
 
-static int siw_ms_set(u16 *opt, const char *val)
+static int siw_u16_set(u16 *opt, const char *val, u16 min, u16 max)
 {
-	u16 ms;
+	u16 n;
 	int err;
 
-	err = kstrtou16(val, 10, &ms);
+	err = kstrtou16(val, 10, &n);
 	if (err)
 		return err;
-	if (ms > SIW_WAIT_MAX)
+	if (n < min || n > max)
 		return -EINVAL;
-	WRITE_ONCE(*opt, ms);
+	WRITE_ONCE(*opt, n);
 	return 0;
 }
 
 static int siw_server_first_set(struct siw_dev_opts *opts, const char *val)
 {
-	return siw_ms_set(&opts->server_first, val);
+	return siw_u16_set(&opts->server_first, val, 0, SIW_WAIT_MAX);
 }
 
 static int siw_server_first_get(const struct siw_dev_opts *opts, char *buf)
@@ -139,7 +139,7 @@ static int siw_server_first_get(const struct siw_dev_opts *opts, char *buf)
 
 static int siw_rnr_wait_set(struct siw_dev_opts *opts, const char *val)
 {
-	return siw_ms_set(&opts->rnr_wait, val);
+	return siw_u16_set(&opts->rnr_wait, val, 0, SIW_WAIT_MAX);
 }
 
 static int siw_rnr_wait_get(const struct siw_dev_opts *opts, char *buf)
@@ -149,13 +149,7 @@ static int siw_rnr_wait_get(const struct siw_dev_opts *opts, char *buf)
 
 static int siw_rdv_port_set(struct siw_dev_opts *opts, const char *val)
 {
-	u16 port;
-	int err;
-
-	err = kstrtou16(val, 10, &port);
-	if (!err)
-		WRITE_ONCE(opts->rdv_port, port);
-	return err;
+	return siw_u16_set(&opts->rdv_port, val, 0, U16_MAX);
 }
 
 static int siw_rdv_port_get(const struct siw_dev_opts *opts, char *buf)
@@ -165,16 +159,7 @@ static int siw_rdv_port_get(const struct siw_dev_opts *opts, char *buf)
 
 static int siw_rdv_timeout_set(struct siw_dev_opts *opts, const char *val)
 {
-	u16 s;
-	int err;
-
-	err = kstrtou16(val, 10, &s);
-	if (err)
-		return err;
-	if (!s || s > SIW_RDV_TIMEOUT_MAX)
-		return -EINVAL;
-	WRITE_ONCE(opts->rdv_timeout, s);
-	return 0;
+	return siw_u16_set(&opts->rdv_timeout, val, 1, SIW_RDV_TIMEOUT_MAX);
 }
 
 static int siw_rdv_timeout_get(const struct siw_dev_opts *opts, char *buf)

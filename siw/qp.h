@@ -170,7 +170,8 @@ enum siw_qp_layout {
  * @term_sent: likewise of ours, which may have been lost
  * @down_work: ends the connection, see qp_conn.c
  * @nudge_delay: until @nudge_work looks again, in jiffies
- * @nudge_work: repeats the RTR towards a peer that says nothing
+ * @nudge_work: towards a peer that says nothing: repeats our RTR, or ends the
+ *	hold of a responder whose administrator set server_first
  * @rdv: connecting without rdma_cm
  * @scan_delay: until @scan_work looks again, in jiffies
  * @scan_work: flushes what a process posts into the rings of a QP in error

@@ -483,8 +483,9 @@ static enum iw_err rx_terminate(struct siw_qp *qp, const struct ddp_seg *seg,
  * @payload: its first octet after the DDP header
  *
  * Context: the receiver.
- * Return: IW_OK, or the fault that ends the stream: a failing segment leaves
- * no octet anywhere.
+ * Return: IW_OK, or the fault that ends the stream. A tagged segment that fails
+ * leaves no octet anywhere, a Send may have filled elements before the one
+ * that failed. %IW_ERR_NO_BUFFER: nothing was done, the caller may try again.
  */
 enum iw_err siw_rx_segment(struct siw_qp *qp, const struct ddp_seg *seg,
 			   const void *ulpdu, struct siw_cursor *payload)

@@ -26,22 +26,6 @@ static void say(const char *text)
 
 /* --- hold ------------------------------------------------------------------ */
 
-static struct ibv_context *open_name(const char *name)
-{
-	struct ibv_context *ctx = NULL;
-	struct ibv_device **list;
-	int i, n;
-
-	list = ibv_get_device_list(&n);
-	CHECK(list);
-	for (i = 0; i < n; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
-			ctx = ibv_open_device(list[i]);
-	ibv_free_device_list(list);
-	CHECK(ctx);
-	return ctx;
-}
-
 /* Use everything once more after the device is gone: nothing may crash. */
 static void use_dead(struct ibv_cq *cq, struct ibv_qp *qp, struct ibv_pd *pd)
 {
@@ -60,7 +44,7 @@ static void use_dead(struct ibv_cq *cq, struct ibv_qp *qp, struct ibv_pd *pd)
 
 static int hold(const char *name)
 {
-	struct ibv_context *ctx = open_name(name);
+	struct ibv_context *ctx = dev_open(name);
 	struct ibv_qp_init_attr ia = {
 		.qp_type = IBV_QPT_RC,
 		.cap = { .max_send_wr = 4, .max_recv_wr = 4,

@@ -11,27 +11,6 @@ gid0()
 	h1 cat /sys/class/infiniband/siw1/ports/1/gids/0
 }
 
-churn_start()
-{
-	(
-		while :; do
-			ip -n h1 addr add 10.0.77.1/24 dev eth1
-			ip -n h1 addr add fd00:77::1/64 dev eth1 nodad
-			ip -n h1 addr del 10.0.77.1/24 dev eth1
-			ip -n h1 addr del fd00:77::1/64 dev eth1
-		done
-	) > /dev/null 2>&1 &
-	churn=$!
-}
-
-churn_stop()
-{
-	kill "$churn" 2>/dev/null || true
-	wait "$churn" 2>/dev/null || true
-	ip -n h1 addr del 10.0.77.1/24 dev eth1 2>/dev/null || true
-	ip -n h1 addr del fd00:77::1/64 dev eth1 2>/dev/null || true
-}
-
 gid0_constant()
 {
 	local first now i

@@ -202,6 +202,28 @@ wait_listen()
 	until_ok 40 listening "$1" "$2" || fail "nobody listens on port $2"
 }
 
+# Addresses of h1 come and go while something else is tested.
+churn_start()
+{
+	(
+		while :; do
+			ip -n h1 addr add 10.0.77.1/24 dev eth1
+			ip -n h1 addr add fd00:77::1/64 dev eth1 nodad
+			ip -n h1 addr del 10.0.77.1/24 dev eth1
+			ip -n h1 addr del fd00:77::1/64 dev eth1
+		done
+	) > /dev/null 2>&1 &
+	churn=$!
+}
+
+churn_stop()
+{
+	kill "$churn" 2>/dev/null || true
+	wait "$churn" 2>/dev/null || true
+	ip -n h1 addr del 10.0.77.1/24 dev eth1 2>/dev/null || true
+	ip -n h1 addr del fd00:77::1/64 dev eth1 2>/dev/null || true
+}
+
 # perftest, server in h1 and client in h2; what they said is in $work/srv and
 # $work/cli. The server is deaf between the first of its connections and the
 # others: a client that is too fast is refused and comes again.

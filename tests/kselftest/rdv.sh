@@ -279,25 +279,14 @@ time.sleep(3)' > "$work/taken" &
 
 churn()
 {
-	local i c rc=0
+	local i rc=0
 
-	(
-		while :; do
-			ip -n h1 addr add 10.0.77.1/24 dev eth1
-			ip -n h1 addr add fd00:77::1/64 dev eth1 nodad
-			ip -n h1 addr del 10.0.77.1/24 dev eth1
-			ip -n h1 addr del fd00:77::1/64 dev eth1
-		done
-	) > /dev/null 2>&1 &
-	c=$!
+	churn_start
 	for ((i = 0; i < 4 && rc == 0; i++)); do
 		"$(bin rdv_test)" passive_first same_device reset_and_again ||
 			rc=$?
 	done
-	kill "$c"
-	wait "$c" 2>/dev/null || true
-	ip -n h1 addr del 10.0.77.1/24 dev eth1 2>/dev/null || true
-	ip -n h1 addr del fd00:77::1/64 dev eth1 2>/dev/null || true
+	churn_stop
 	[ $rc -eq 0 ] || fail "status $rc"
 }
 

@@ -50,22 +50,6 @@ static const char *dev_name(enum host h)
 	return h == SRV ? "siw1" : "siw2";
 }
 
-static struct ibv_context *dev_open(const char *name)
-{
-	struct ibv_context *ctx = NULL;
-	struct ibv_device **list;
-	int i, n;
-
-	list = ibv_get_device_list(&n);
-	CHECK(list);
-	for (i = 0; i < n; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
-			ctx = ibv_open_device(list[i]);
-	ibv_free_device_list(list);
-	CHECK(ctx);
-	return ctx;
-}
-
 static void gid_of(const char *addr, union ibv_gid *gid)
 {
 	memset(gid, 0, sizeof(*gid));

@@ -686,6 +686,28 @@ enum ibv_qp_state ep_state(struct ep *e)
 	return a.qp_state;
 }
 
+/**
+ * dev_open() - open an RDMA device
+ * @name: as `rdma dev` has it
+ *
+ * Return: its context; the case fails if there is none.
+ */
+struct ibv_context *dev_open(const char *name)
+{
+	struct ibv_context *ctx = NULL;
+	struct ibv_device **list;
+	int i, n;
+
+	list = ibv_get_device_list(&n);
+	CHECK(list);
+	for (i = 0; i < n; i++)
+		if (!strcmp(ibv_get_device_name(list[i]), name))
+			ctx = ibv_open_device(list[i]);
+	ibv_free_device_list(list);
+	CHECK(ctx);
+	return ctx;
+}
+
 /* --- memory -------------------------------------------------------------- */
 
 static const uint8_t *table(void)

@@ -212,6 +212,7 @@ void rig_connect_to(struct rig *r, enum host from, const char *addr,
 void rig_close(struct rig *r);
 void rig_ping(struct rig *r);
 enum ibv_qp_state ep_state(struct ep *e);
+struct ibv_context *dev_open(const char *name);
 
 /* --- memory -------------------------------------------------------------- */
 
