@@ -246,7 +246,7 @@ perf_pair()	# PORT PROGRAM ARGS...
 		rc=1
 		kill "$s" 2> /dev/null || true
 		wait "$s" || true
-		grep -q RDMA_CM_EVENT_REJECTED "$work/cli" || break
+		grep -qE "CM_EVENT_REJECTED|Connection refused" "$work/cli" || break
 		echo "refused, try $tries"
 	done
 	[ $rc -eq 0 ] || {

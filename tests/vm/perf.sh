@@ -42,7 +42,8 @@ perftest()
 		echo "client, status $status: $out" >> "$PERF_LOG"
 		# A client that came too early was refused, and may come again.
 		if [[ $out != *"nexpected CM event"* &&
-		      $out != *CM_EVENT_REJECTED* ]] || [ "$tries" = 3 ]; then
+		      $out != *CM_EVENT_REJECTED* &&
+		      $out != *"Connection refused"* ]] || [ "$tries" = 3 ]; then
 			kill $server 2>/dev/null || true
 			wait $server 2>/dev/null || true
 			return 1
