@@ -66,6 +66,7 @@ int siw_llp_connect(struct siw_llp *llp, const struct sockaddr_storage *addr);
 int siw_llp_set_v6only(struct siw_llp *llp, bool v6only);
 int siw_llp_listen(struct siw_llp *llp, int backlog);
 struct siw_llp *siw_llp_accept(struct siw_llp *llp);
+void siw_llp_set_patience(struct siw_llp *llp, unsigned int seconds);
 void siw_llp_set_owner(struct siw_llp *llp, const struct siw_llp_ops *ops,
 		       void *ctx);
 struct siw_llp *siw_llp_get(struct siw_llp *llp);

@@ -16,11 +16,10 @@
 #include "compat/tcp.h"
 #include "llp.h"
 
-/* A peer that vanished is noticed after about this time. */
-#define LLP_KEEP_IDLE_S		15
-#define LLP_KEEP_INTVL_S	5
+/* While a connection starts up; a device's setting takes over. */
+#define LLP_PATIENCE_S		30
+/* Of that time half is silence, then come the probes. */
 #define LLP_KEEP_COUNT		3
-#define LLP_USER_TIMEOUT_MS	30000
 
 /**
  * struct siw_llp - one TCP socket
@@ -138,16 +137,21 @@ static void llp_set_maxseg(struct socket *sock, int family, u32 mtu)
 			      sizeof(mss));
 }
 
+static void llp_set_patience(struct sock *sk, unsigned int seconds)
+{
+	tcp_sock_set_keepidle(sk, max(seconds / 2, 1U));
+	tcp_sock_set_keepintvl(sk, max(seconds / 2 / LLP_KEEP_COUNT, 1U));
+	tcp_sock_set_user_timeout(sk, seconds * MSEC_PER_SEC);
+}
+
 static void llp_set_options(struct socket *sock)
 {
 	struct sock *sk = sock->sk;
 
 	tcp_sock_set_nodelay(sk);
 	sock_set_keepalive(sk);
-	tcp_sock_set_keepidle(sk, LLP_KEEP_IDLE_S);
-	tcp_sock_set_keepintvl(sk, LLP_KEEP_INTVL_S);
 	tcp_sock_set_keepcnt(sk, LLP_KEEP_COUNT);
-	tcp_sock_set_user_timeout(sk, LLP_USER_TIMEOUT_MS);
+	llp_set_patience(sk, LLP_PATIENCE_S);
 	/* the sender also runs in softirq */
 	lock_sock(sk);
 	sk->sk_allocation = GFP_ATOMIC;
@@ -230,6 +234,19 @@ int siw_llp_bind(struct siw_llp *llp, const struct sockaddr_storage *addr,
 			   addr->ss_family == AF_INET6 ?
 			   sizeof(struct sockaddr_in6) :
 			   sizeof(struct sockaddr_in));
+}
+
+/**
+ * siw_llp_set_patience() - say when a peer without a sign of life is dead
+ * @llp: a connection
+ * @seconds: without an acknowledgement, or without any answer while idle;
+ *	at least 1
+ *
+ * Context: process, takes the socket lock.
+ */
+void siw_llp_set_patience(struct siw_llp *llp, unsigned int seconds)
+{
+	llp_set_patience(llp->sock->sk, seconds);
 }
 
 /**

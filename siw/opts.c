@@ -20,6 +20,8 @@
 /* A wait that is longer is better ended, too. */
 #define SIW_RDV_TIMEOUT		60
 #define SIW_RDV_TIMEOUT_MAX	3600
+#define SIW_PEER_TIMEOUT	30
+#define SIW_PEER_TIMEOUT_MAX	3600
 
 static struct siw_dev_opts siw_opts_new = {
 	.crc = SIW_CRC_ON,
@@ -29,6 +31,7 @@ static struct siw_dev_opts siw_opts_new = {
 	.rnr_wait = 1000,
 	.rdv_port = SIW_RDV_PORT,
 	.rdv_timeout = SIW_RDV_TIMEOUT,
+	.peer_timeout = SIW_PEER_TIMEOUT,
 };
 
 static const char * const siw_crc_words[] = {
@@ -167,6 +170,16 @@ static int siw_rdv_timeout_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->rdv_timeout));
 }
 
+static int siw_peer_timeout_set(struct siw_dev_opts *opts, const char *val)
+{
+	return siw_u16_set(&opts->peer_timeout, val, 1, SIW_PEER_TIMEOUT_MAX);
+}
+
+static int siw_peer_timeout_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->peer_timeout));
+}
+
 /*
  * One setting: a module parameter for new devices and an attribute of each
  * device. Both come as NUL-terminated text, perhaps with a newline.
@@ -256,6 +269,12 @@ module_param_cb(rdv_timeout, &siw_param_ops_rdv_timeout, &siw_opts_new, 0644);
 MODULE_PARM_DESC(rdv_timeout, "seconds a QP waits for its peer without rdma_cm (default: 60)");
 static DEVICE_ATTR_RW(rdv_timeout);
 
+SIW_OPT(peer_timeout)
+module_param_cb(peer_timeout, &siw_param_ops_peer_timeout, &siw_opts_new,
+		0644);
+MODULE_PARM_DESC(peer_timeout, "seconds a peer may be silent before it is dead (default: 30)");
+static DEVICE_ATTR_RW(peer_timeout);
+
 static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_crc.attr,
 	&dev_attr_markers.attr,
@@ -266,6 +285,7 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_rnr_wait.attr,
 	&dev_attr_rdv_port.attr,
 	&dev_attr_rdv_timeout.attr,
+	&dev_attr_peer_timeout.attr,
 	NULL
 };
 
@@ -291,4 +311,5 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->rnr_wait = READ_ONCE(siw_opts_new.rnr_wait);
 	opts->rdv_port = READ_ONCE(siw_opts_new.rdv_port);
 	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);
+	opts->peer_timeout = READ_ONCE(siw_opts_new.peer_timeout);
 }

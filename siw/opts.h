@@ -36,6 +36,8 @@ enum siw_rtr_pref {
  *	milliseconds, 0: not at all
  * @rdv_port: TCP port of the rendezvous, 0: switched off
  * @rdv_timeout: how long a QP waits for its peer there, in seconds
+ * @peer_timeout: how long a peer of a connection may be silent before it is
+ *	dead, in seconds
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
@@ -51,6 +53,7 @@ struct siw_dev_opts {
 	u16 rnr_wait;
 	u16 rdv_port;
 	u16 rdv_timeout;
+	u16 peer_timeout;
 };
 
 extern const struct attribute_group siw_opts_group;

@@ -224,6 +224,8 @@ int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 	rv = conn_prepare(qp, conn);
 	if (!rv) {
 		conn_begin(qp, ep, llp);
+		siw_llp_set_patience(llp,
+				     READ_ONCE(qp->sdev->opts.peer_timeout));
 		siw_llp_set_owner(llp, &conn_ops, qp);
 		siw_rx_kick(qp);
 		siw_tx_kick_slow(qp);
