@@ -239,7 +239,7 @@ int siw_llp_bind(struct siw_llp *llp, const struct sockaddr_storage *addr,
 /**
  * siw_llp_set_patience() - say when a peer without a sign of life is dead
  * @llp: a connection
- * @seconds: without an acknowledgement, or without any answer while idle;
+ * @seconds: without an answer to what was sent, or to a probe while idle;
  *	at least 1
  *
  * Context: process, takes the socket lock.
