@@ -169,7 +169,8 @@ static int serve(const char *addr, int port)
 
 	listen_on(&r, SRV, addr, port, 4);
 	say("listening");
-	ev = cm_expect(r.lch, RDMA_CM_EVENT_CONNECT_REQUEST, 60000);
+	/* the crowd of cm.sh may be served first */
+	ev = cm_expect(r.lch, RDMA_CM_EVENT_CONNECT_REQUEST, 600000);
 	CHECK(ev.pdlen >= sizeof(t.peer));
 	memcpy(&t.peer, ev.pd, sizeof(t.peer));
 	t.e.host = SRV;
