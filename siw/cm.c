@@ -309,9 +309,9 @@ static struct siw_ep *ep_of_request(struct iw_cm_id *cm_id)
  * peer answers with is missed.
  *
  * Context: process.
- * Return: 0, and ESTABLISHED will come; -ECONNRESET if the peer is gone,
- * -EINVAL (no such QP, private data too long) or what siw_qp_attach() returns:
- * then the request is refused.
+ * Return: 0, and ESTABLISHED will come; -ECONNRESET if the peer is gone, -ENOMEM
+ * if there was none for the Reply; -EINVAL (no such QP, private data too long)
+ * or what siw_qp_attach() returns: then the request is refused.
  */
 int siw_accept(struct iw_cm_id *cm_id, struct iw_cm_conn_param *param)
 {

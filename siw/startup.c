@@ -571,7 +571,8 @@ static int reply(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		siw_listen_leave(ep);
 		siw_ep_set_state(ep, SIW_EP_UP, 0, rv);
 		siw_qp_down(ep->qp, SIW_DOWN_ABORT, IW_ERR_LOCAL);
-		return -ECONNRESET;
+		/* a Reply is the first that is sent: there is room for it */
+		return rv == -EAGAIN || rv == -ENOMEM ? -ENOMEM : -ECONNRESET;
 	}
 	accepted(ep, cm_id, set.p2p);
 	return 0;
