@@ -35,12 +35,11 @@
 struct iw_cm_conn_param;
 struct iw_cm_id;
 struct net;
+struct siw_acceptor;
 struct siw_device;
 struct siw_listen_id;
-struct siw_listener;
 struct siw_llp;
 struct siw_qp;
-struct siw_rdv_listener;
 
 /* Time limits of startup and end, in seconds (RFC 5044 7.1.2 rule 8). */
 #define SIW_CONNECT_TIMEOUT_S	30	/* TCP handshake */
@@ -93,12 +92,10 @@ enum siw_ep_event {
  * @qp: referenced until the QP lets go
  * @qpn: number of @qp for those who do not hold @lock; 0 if none
  * @lid: passive: listener that gets the connect request, referenced
- * @listener: passive: socket that counts this endpoint as half open, referenced
+ * @acceptor: passive: socket that counts this endpoint as half open, referenced
  * @cookie: what iw_cm knows us by between request and accept; 0 if none
  * @rdv: of the rendezvous (rdv.c), not of iw_cm; constant once in use
  * @rdv_gen: number of the QP's wait, once it is known
- * @rdv_ln: passive, of the rendezvous: socket that counts this endpoint as
- *	half open, referenced
  * @peer_caps: what the peer's end of a rendezvous can take, RDV_CAP_*
  * @self: the socket is connected to itself
  * @active: we are the initiator
@@ -129,12 +126,11 @@ struct siw_ep {
 	struct siw_qp *qp;
 	u32 qpn;
 	struct siw_listen_id *lid;
-	struct siw_listener *listener;
+	struct siw_acceptor *acceptor;
 	u32 cookie;
 
 	bool rdv;
 	u32 rdv_gen;
-	struct siw_rdv_listener *rdv_ln;
 	u32 peer_caps;
 
 	bool self;

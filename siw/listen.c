@@ -9,64 +9,43 @@
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 #include <net/addrconf.h>
 #include <net/net_namespace.h>
 #include <rdma/iw_cm.h>
 #include <rdma/rdma_cm.h>
 
+#include "acceptor.h"
 #include "cm.h"
 #include "device.h"
 #include "ep.h"
 #include "listen.h"
 #include "llp.h"
-#include "netns.h"
-#include "rdv.h"
-#include "stats.h"
 
 /* TCP's own queue is at least this long: short bursts are the rule. */
 #define MIN_BACKLOG		64
-/* Passive startups under way: of a listener, at least, and of all together. */
+/* Passive startups under way that a listener may have, at least. */
 #define MIN_HALF_OPEN		1024
-#define MAX_HALF_OPEN		8192
 
 /**
- * struct siw_listener - one TCP socket that listens
- * @refs: references: one while it is in the list, one of the queued work, one
- *	of each half-open endpoint, one of each siw_listen_id
+ * struct siw_listener - one TCP socket that listens for cm_ids
+ * @acc: the socket; referenced by the list and by each siw_listen_id
  * @node: in the list of listeners, under siw_listen_lock
- * @net: namespace of the socket; valid while the socket is
- * @addr: local address; constant
  * @v6only: the socket option; constant
- * @lock: guards @llp and @ids; held while connections are accepted
- * @llp: socket; NULL once closed
- * @ids: listening cm_ids, one a device
+ * @ids: listening cm_ids, one a device; under siw_acceptor.lock
  * @num_ids: entries of @ids; under siw_listen_lock
- * @limit: half-open connections that are allowed
- * @half_open: connections not yet accepted or rejected by the application
- * @work: accepts connections
  */
 struct siw_listener {
-	refcount_t refs;
+	struct siw_acceptor acc;
 	struct list_head node;
-	struct net *net;
-	struct sockaddr_storage addr;
 	bool v6only;
-	struct mutex lock;	/* llp, ids */
-	struct siw_llp *llp;
 	struct list_head ids;
 	int num_ids;
-	int limit;
-	atomic_t half_open;
-	struct work_struct work;
 };
 
 /* Outermost lock of listening: the two lists, and who has which socket. */
 static DEFINE_MUTEX(siw_listen_lock);
 static LIST_HEAD(siw_listeners);
 static LIST_HEAD(siw_listen_ids);
-
-static atomic_t siw_half_open = ATOMIC_INIT(0);
 
 /* ------------------------------------------------------------ addresses -- */
 
@@ -177,19 +156,6 @@ void siw_listen_report_addr(struct siw_device *sdev,
 
 /* ------------------------------------------------------------ references - */
 
-static void listener_put(struct siw_listener *ln)
-{
-	if (refcount_dec_and_test(&ln->refs))
-		kfree(ln);
-}
-
-static void listener_kick(struct siw_listener *ln)
-{
-	refcount_inc(&ln->refs);
-	if (!queue_work(siw_wq, &ln->work))
-		listener_put(ln);
-}
-
 static void lid_put(struct siw_listen_id *lid)
 {
 	if (refcount_dec_and_test(&lid->refs))
@@ -235,19 +201,13 @@ int siw_listen_tell(struct siw_listen_id *lid, struct iw_cm_event *ev)
  */
 void siw_listen_leave(struct siw_ep *ep)
 {
-	struct siw_listener *ln = ep->listener;
+	struct siw_listen_id *lid = ep->lid;
 
-	siw_rdv_leave(ep);
-	if (!ln)
+	siw_acceptor_leave(ep);
+	if (!lid)
 		return;
-	ep->listener = NULL;
-	atomic_dec(&ln->half_open);
-	atomic_dec(&siw_half_open);
-	/* it may have stopped accepting because there were too many */
-	listener_kick(ln);
-	listener_put(ln);
-	lid_put(ep->lid);
 	WRITE_ONCE(ep->lid, NULL);
+	lid_put(lid);
 }
 
 /* ------------------------------------------------------------ accepting -- */
@@ -270,7 +230,7 @@ static bool may_serve(const struct siw_listener *ln,
 		      const struct sockaddr_storage *local,
 		      const struct net_device *owner)
 {
-	if (!addr_is_any(&ln->addr) || addr_is_loopback(local))
+	if (!addr_is_any(&ln->acc.addr) || addr_is_loopback(local))
 		return true;
 	return owner && is_vlan_dev(owner) &&
 	       vlan_dev_real_dev(owner) == lid->sdev->netdev;
@@ -283,9 +243,9 @@ static struct siw_listen_id *pick_id(struct siw_listener *ln,
 	struct siw_listen_id *lid, *found = NULL;
 	const struct net_device *owner;
 
-	lockdep_assert_held(&ln->lock);
+	lockdep_assert_held(&ln->acc.lock);
 	rcu_read_lock();
-	owner = addr_owner(ln->net, local);
+	owner = addr_owner(ln->acc.net, local);
 	list_for_each_entry(lid, &ln->ids, node) {
 		if (lid->sdev->netdev == owner) {
 			found = lid;
@@ -298,17 +258,9 @@ static struct siw_listen_id *pick_id(struct siw_listener *ln,
 	return found;
 }
 
-/* A crowd of silent peers must not keep others waiting for long. */
-static unsigned int request_timeout(struct siw_listener *ln)
+static struct siw_ep *ep_for(struct siw_acceptor *acc, struct siw_llp *llp)
 {
-	bool crowd = atomic_read(&ln->half_open) > ln->limit / 2 ||
-		     atomic_read(&siw_half_open) > MAX_HALF_OPEN / 2;
-
-	return crowd ? SIW_REQUEST_CROWD_S : SIW_REQUEST_TIMEOUT_S;
-}
-
-static void new_connection(struct siw_listener *ln, struct siw_llp *llp)
-{
+	struct siw_listener *ln = container_of(acc, struct siw_listener, acc);
 	struct sockaddr_storage local;
 	struct siw_listen_id *lid;
 	struct siw_ep *ep;
@@ -316,65 +268,24 @@ static void new_connection(struct siw_listener *ln, struct siw_llp *llp)
 	siw_llp_local_addr(llp, &local);
 	addr_unmap(&local);
 	lid = pick_id(ln, &local);
-	ep = lid ? siw_ep_new(lid->sdev) : ERR_PTR(-ENODEV);
-	if (IS_ERR(ep)) {
-		siw_llp_abort(llp);
-		siw_llp_put(llp);
-		return;
-	}
-	siw_ep_set_llp(ep, llp, ln->net);
+	if (!lid)
+		return ERR_PTR(-ENODEV);
+	ep = siw_ep_new(lid->sdev);
+	if (IS_ERR(ep))
+		return ep;
 	WRITE_ONCE(ep->lid, lid);
-	ep->listener = ln;
 	refcount_inc(&lid->refs);
-	refcount_inc(&ln->refs);
-	atomic_inc(&ln->half_open);
-	atomic_inc(&siw_half_open);
-	siw_ep_set_state(ep, SIW_EP_WAIT_REQUEST, request_timeout(ln), 0);
-	siw_ep_own(ep);
-	siw_ep_kick(ep);
-	mutex_unlock(&ep->lock);
-	siw_ep_put(ep);
+	return ep;
 }
 
-static bool may_accept(struct siw_listener *ln)
+static void listener_free(struct siw_acceptor *acc)
 {
-	return atomic_read(&ln->half_open) < READ_ONCE(ln->limit) &&
-	       atomic_read(&siw_half_open) < MAX_HALF_OPEN;
+	kfree(container_of(acc, struct siw_listener, acc));
 }
 
-/*
- * Connections beyond the limits stay in TCP's queue, which is bounded, until
- * siw_listen_leave() or a new connection calls again.
- */
-static void listener_work(struct work_struct *work)
-{
-	struct siw_listener *ln = container_of(work, struct siw_listener, work);
-	struct siw_llp *llp;
-
-	mutex_lock(&ln->lock);
-	while (ln->llp && may_accept(ln)) {
-		llp = siw_llp_accept(ln->llp);
-		if (IS_ERR(llp))
-			break;
-		new_connection(ln, llp);
-	}
-	mutex_unlock(&ln->lock);
-	listener_put(ln);
-}
-
-static void listener_event(void *ctx)
-{
-	listener_kick(ctx);
-}
-
-static void listener_ignore(void *ctx)
-{
-}
-
-static const struct siw_llp_ops listener_ops = {
-	.data_ready	= listener_event,
-	.write_space	= listener_ignore,
-	.state_change	= listener_ignore,
+static const struct siw_acceptor_ops listener_ops = {
+	.endpoint	= ep_for,
+	.free		= listener_free,
 };
 
 /* ------------------------------------------------------------ sockets ---- */
@@ -383,44 +294,24 @@ static int listener_open(struct siw_listener *ln,
 			 const struct siw_listen_id *lid)
 {
 	const struct iw_cm_id *cm_id = lid->cm_id;
-	bool mapped = !addr_equal(&cm_id->local_addr, &cm_id->m_local_addr);
-	struct siw_llp *llp;
-	int rv = 0;
+	const struct siw_acceptor_params params = {
+		.mtu		= READ_ONCE(lid->sdev->netdev->mtu),
+		.tos		= cm_id->tos,
+		.tos_set	= cm_id->tos_set,
+		.v6only		= ln->v6only,
+		.mapped		= !addr_equal(&cm_id->local_addr,
+					      &cm_id->m_local_addr),
+		.backlog	= max(lid->backlog, MIN_BACKLOG),
+	};
 
-	llp = siw_llp_open(ln->net, ln->addr.ss_family,
-			   READ_ONCE(lid->sdev->netdev->mtu), cm_id->tos,
-			   cm_id->tos_set);
-	if (IS_ERR(llp))
-		return PTR_ERR(llp);
-	if (ln->addr.ss_family == AF_INET6)
-		rv = siw_llp_set_v6only(llp, ln->v6only);
-	if (!rv)
-		rv = siw_llp_bind(llp, &ln->addr, mapped);
-	siw_netns_hold(ln->net);
-	if (!rv) {
-		ln->llp = llp;
-		siw_llp_set_owner(llp, &listener_ops, ln);
-		rv = siw_llp_listen(llp, max(lid->backlog, MIN_BACKLOG));
-	}
-	if (rv) {
-		ln->llp = NULL;
-		siw_llp_abort(llp);
-		siw_llp_put(llp);
-		siw_netns_release(ln->net);
-	}
-	return rv;
+	return siw_acceptor_open(&ln->acc, &params);
 }
 
 static void listener_close(struct siw_listener *ln)
 {
-	mutex_lock(&ln->lock);
-	siw_llp_close(ln->llp);
-	siw_llp_put(ln->llp);
-	ln->llp = NULL;
-	mutex_unlock(&ln->lock);
-	siw_netns_release(ln->net);
+	siw_acceptor_close(&ln->acc);
 	list_del(&ln->node);
-	listener_put(ln);
+	siw_acceptor_put(&ln->acc);
 }
 
 static struct siw_listener *listener_create(struct net *net,
@@ -431,19 +322,13 @@ static struct siw_listener *listener_create(struct net *net,
 
 	if (!ln)
 		return ERR_PTR(-ENOMEM);
-	refcount_set(&ln->refs, 1);
-	ln->net = net;
-	ln->addr = lid->cm_id->m_local_addr;
+	siw_acceptor_init(&ln->acc, &listener_ops, net,
+			  &lid->cm_id->m_local_addr);
 	ln->v6only = lid->cm_id->afonly;
-	mutex_init(&ln->lock);
 	INIT_LIST_HEAD(&ln->ids);
-	INIT_WORK(&ln->work, listener_work);
 	rv = listener_open(ln, lid);
 	if (rv) {
-		/* an early connection may have queued the work */
-		if (cancel_work_sync(&ln->work))
-			listener_put(ln);
-		listener_put(ln);
+		siw_acceptor_put(&ln->acc);
 		return ERR_PTR(rv);
 	}
 	list_add(&ln->node, &siw_listeners);
@@ -456,8 +341,8 @@ static struct siw_listener *listener_find(struct net *net,
 	struct siw_listener *ln;
 
 	list_for_each_entry(ln, &siw_listeners, node)
-		if (ln->net == net &&
-		    addr_equal(&ln->addr, &lid->cm_id->m_local_addr))
+		if (ln->acc.net == net &&
+		    addr_equal(&ln->acc.addr, &lid->cm_id->m_local_addr))
 			return ln;
 	return NULL;
 }
@@ -484,14 +369,15 @@ static int lid_join(struct siw_listen_id *lid, struct net *net)
 	if (IS_ERR(ln))
 		return PTR_ERR(ln);
 
-	mutex_lock(&ln->lock);
-	refcount_inc(&ln->refs);
+	mutex_lock(&ln->acc.lock);
+	refcount_inc(&ln->acc.refs);
 	WRITE_ONCE(lid->listener, ln);
 	list_add_tail(&lid->node, &ln->ids);
 	ln->num_ids++;
-	WRITE_ONCE(ln->limit, max3(ln->limit, lid->backlog, MIN_HALF_OPEN));
-	mutex_unlock(&ln->lock);
-	listener_kick(ln);
+	WRITE_ONCE(ln->acc.limit,
+		   max3(ln->acc.limit, lid->backlog, MIN_HALF_OPEN));
+	mutex_unlock(&ln->acc.lock);
+	siw_acceptor_kick(&ln->acc);
 	return 0;
 }
 
@@ -537,13 +423,13 @@ static void lid_close(struct siw_listen_id *lid)
 	lockdep_assert_held(&siw_listen_lock);
 	if (!ln)
 		return;
-	mutex_lock(&ln->lock);
+	mutex_lock(&ln->acc.lock);
 	list_del(&lid->node);
 	WRITE_ONCE(lid->listener, NULL);
-	mutex_unlock(&ln->lock);
+	mutex_unlock(&ln->acc.lock);
 	if (!--ln->num_ids)
 		listener_close(ln);
-	listener_put(ln);
+	siw_acceptor_put(&ln->acc);
 	kick_half_open(lid);
 }
 

@@ -26,7 +26,7 @@ struct sockaddr_storage;
  * @net: namespace of who listens; only compared
  * @listener: shared socket, NULL while there is none; under siw_listen_lock,
  *	referenced
- * @node: in siw_listener.ids, under siw_listener.lock
+ * @node: in siw_listener.ids, under siw_acceptor.lock
  * @all: in the list of all, under siw_listen_lock
  * @backlog: connections that may wait
  */

@@ -4,7 +4,7 @@
  * is one listener a namespace, address and port, open only while a QP waits
  * there. A connection from an address that nobody waits for is reset at once.
  *
- * Lock order: rdv_listen_lock, then siw_rdv_listener.lock, then siw_ep.lock
+ * Lock order: rdv_listen_lock, then siw_acceptor.lock, then siw_ep.lock
  * of a new endpoint. rdv_wait_lock is innermost.
  */
 #include <linux/err.h>
@@ -14,15 +14,12 @@
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 
-#include "cm.h"
+#include "acceptor.h"
 #include "device.h"
 #include "ep.h"
-#include "listen.h"
 #include "llp.h"
-#include "netns.h"
 #include "qp.h"
 #include "rdv.h"
-#include "stats.h"
 
 /* TCP's own queue, and startups under way, of a listener. */
 #define RDV_BACKLOG		128
@@ -30,27 +27,14 @@
 
 /**
  * struct siw_rdv_listener - one TCP socket that listens
- * @refs: references: one while it is in the list, one of the queued work, one
- *	of each half-open endpoint
+ * @acc: the socket
  * @node: in the list of listeners, under rdv_listen_lock
  * @users: QPs that wait; under rdv_listen_lock
- * @net: namespace of the socket; valid while the socket is
- * @addr: local address; constant
- * @lock: guards @llp; held while connections are accepted
- * @llp: socket; NULL once closed
- * @half_open: connections that named no pair yet
- * @work: accepts connections
  */
 struct siw_rdv_listener {
-	refcount_t refs;
+	struct siw_acceptor acc;
 	struct list_head node;
 	int users;
-	struct net *net;
-	struct sockaddr_storage addr;
-	struct mutex lock;	/* llp */
-	struct siw_llp *llp;
-	atomic_t half_open;
-	struct work_struct work;
 };
 
 static DEFINE_MUTEX(rdv_listen_lock);	/* list, users */
@@ -192,21 +176,8 @@ struct siw_qp *siw_rdv_find(const u8 *own, const u8 *peer,
 
 /* ------------------------------------------------------------ accepting -- */
 
-static void listener_put(struct siw_rdv_listener *ln)
-{
-	if (refcount_dec_and_test(&ln->refs))
-		kfree(ln);
-}
-
-static void listener_kick(struct siw_rdv_listener *ln)
-{
-	refcount_inc(&ln->refs);
-	if (!queue_work(siw_wq, &ln->work))
-		listener_put(ln);
-}
-
 /* The device of a QP that waits for this peer, by an endpoint of it. */
-static struct siw_ep *ep_for(struct siw_llp *llp)
+static struct siw_ep *ep_for(struct siw_acceptor *acc, struct siw_llp *llp)
 {
 	struct sockaddr_storage addr;
 	u8 own[RDV_GID_LEN], peer[RDV_GID_LEN];
@@ -223,129 +194,40 @@ static struct siw_ep *ep_for(struct siw_llp *llp)
 		return ERR_PTR(-ECONNREFUSED);
 	ep = siw_ep_new(qp->sdev);
 	siw_qp_put(qp);
+	if (!IS_ERR(ep))
+		ep->rdv = true;
 	return ep;
 }
 
-static void new_connection(struct siw_rdv_listener *ln, struct siw_llp *llp)
+static void listener_free(struct siw_acceptor *acc)
 {
-	struct siw_ep *ep = ep_for(llp);
-	bool crowd;
-
-	if (IS_ERR(ep)) {
-		siw_llp_abort(llp);
-		siw_llp_put(llp);
-		return;
-	}
-	ep->rdv = true;
-	ep->rdv_ln = ln;
-	siw_ep_set_llp(ep, llp, ln->net);
-	refcount_inc(&ln->refs);
-	crowd = atomic_inc_return(&ln->half_open) > RDV_MAX_HALF_OPEN / 2;
-	siw_ep_set_state(ep, SIW_EP_WAIT_REQUEST,
-			 crowd ? SIW_REQUEST_CROWD_S : SIW_REQUEST_TIMEOUT_S,
-			 0);
-	siw_ep_own(ep);
-	siw_ep_kick(ep);
-	mutex_unlock(&ep->lock);
-	siw_ep_put(ep);
+	kfree(container_of(acc, struct siw_rdv_listener, acc));
 }
 
-static void listener_work(struct work_struct *work)
-{
-	struct siw_rdv_listener *ln =
-		container_of(work, struct siw_rdv_listener, work);
-	struct siw_llp *llp;
-
-	mutex_lock(&ln->lock);
-	while (ln->llp && atomic_read(&ln->half_open) < RDV_MAX_HALF_OPEN) {
-		llp = siw_llp_accept(ln->llp);
-		if (IS_ERR(llp))
-			break;
-		new_connection(ln, llp);
-	}
-	mutex_unlock(&ln->lock);
-	listener_put(ln);
-}
-
-/**
- * siw_rdv_leave() - an endpoint is not half open any more
- * @ep: endpoint of the rendezvous or not
- *
- * Context: process, siw_ep.lock held.
- */
-void siw_rdv_leave(struct siw_ep *ep)
-{
-	struct siw_rdv_listener *ln = ep->rdv_ln;
-
-	if (!ln)
-		return;
-	ep->rdv_ln = NULL;
-	atomic_dec(&ln->half_open);
-	/* it may have stopped accepting because there were too many */
-	listener_kick(ln);
-	listener_put(ln);
-}
-
-static void listener_event(void *ctx)
-{
-	listener_kick(ctx);
-}
-
-static void listener_ignore(void *ctx)
-{
-}
-
-static const struct siw_llp_ops listener_ops = {
-	.data_ready	= listener_event,
-	.write_space	= listener_ignore,
-	.state_change	= listener_ignore,
+static const struct siw_acceptor_ops listener_ops = {
+	.endpoint	= ep_for,
+	.free		= listener_free,
 };
 
 /* ------------------------------------------------------------ sockets ---- */
 
-static int listener_open(struct siw_rdv_listener *ln, u32 mtu)
-{
-	struct siw_llp *llp;
-	int rv;
-
-	llp = siw_llp_open(ln->net, ln->addr.ss_family, mtu, 0, false);
-	if (IS_ERR(llp))
-		return PTR_ERR(llp);
-	siw_netns_hold(ln->net);
-	rv = siw_llp_bind(llp, &ln->addr, false);
-	if (!rv) {
-		ln->llp = llp;
-		siw_llp_set_owner(llp, &listener_ops, ln);
-		rv = siw_llp_listen(llp, RDV_BACKLOG);
-	}
-	if (rv) {
-		ln->llp = NULL;
-		siw_llp_abort(llp);
-		siw_llp_put(llp);
-		siw_netns_release(ln->net);
-	}
-	return rv;
-}
-
 static struct siw_rdv_listener *
 listener_create(struct net *net, const struct sockaddr_storage *addr, u32 mtu)
 {
+	const struct siw_acceptor_params params = {
+		.mtu		= mtu,
+		.backlog	= RDV_BACKLOG,
+	};
 	struct siw_rdv_listener *ln = kzalloc(sizeof(*ln), GFP_KERNEL);
 	int rv;
 
 	if (!ln)
 		return ERR_PTR(-ENOMEM);
-	refcount_set(&ln->refs, 1);
-	ln->net = net;
-	ln->addr = *addr;
-	mutex_init(&ln->lock);
-	INIT_WORK(&ln->work, listener_work);
-	rv = listener_open(ln, mtu);
+	siw_acceptor_init(&ln->acc, &listener_ops, net, addr);
+	ln->acc.limit = RDV_MAX_HALF_OPEN;
+	rv = siw_acceptor_open(&ln->acc, &params);
 	if (rv) {
-		/* an early connection may have queued the work */
-		if (cancel_work_sync(&ln->work))
-			listener_put(ln);
-		listener_put(ln);
+		siw_acceptor_put(&ln->acc);
 		return ERR_PTR(rv);
 	}
 	list_add(&ln->node, &rdv_listeners);
@@ -354,14 +236,9 @@ listener_create(struct net *net, const struct sockaddr_storage *addr, u32 mtu)
 
 static void listener_close(struct siw_rdv_listener *ln)
 {
-	mutex_lock(&ln->lock);
-	siw_llp_close(ln->llp);
-	siw_llp_put(ln->llp);
-	ln->llp = NULL;
-	mutex_unlock(&ln->lock);
-	siw_netns_release(ln->net);
+	siw_acceptor_close(&ln->acc);
 	list_del(&ln->node);
-	listener_put(ln);
+	siw_acceptor_put(&ln->acc);
 }
 
 static struct siw_rdv_listener *
@@ -370,7 +247,7 @@ listener_get(struct net *net, const struct sockaddr_storage *addr, u32 mtu)
 	struct siw_rdv_listener *ln;
 
 	list_for_each_entry(ln, &rdv_listeners, node)
-		if (ln->net == net && addr_same(&ln->addr, addr))
+		if (ln->acc.net == net && addr_same(&ln->acc.addr, addr))
 			return ln;
 	return listener_create(net, addr, mtu);
 }
@@ -405,7 +282,7 @@ int siw_rdv_listen(struct siw_qp *qp, const struct sockaddr_storage *addr)
 	struct net *net;
 	int rv;
 
-	if (qp->rdv.ln && addr_same(&qp->rdv.ln->addr, addr))
+	if (qp->rdv.ln && addr_same(&qp->rdv.ln->acc.addr, addr))
 		return 0;
 	siw_rdv_unlisten(qp);
 	if (atomic_read(&qp->sdev->num_eps) >= SIW_EP_GATE)
