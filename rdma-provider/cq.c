@@ -44,6 +44,8 @@ static const uint8_t wc_status[SIW_NUM_EXT_WC_STATUS] = {
 	[SIW_WC_GENERAL_ERR] = IBV_WC_GENERAL_ERR,
 	[SIW_NUM_WC_STATUS ... SIW_WC_EXT_MW_BIND_ERR - 1] = IBV_WC_GENERAL_ERR,
 	[SIW_WC_EXT_MW_BIND_ERR] = IBV_WC_MW_BIND_ERR,
+	[SIW_WC_EXT_REM_OP_ERR] = IBV_WC_REM_OP_ERR,
+	[SIW_WC_EXT_RNR_ERR] = IBV_WC_RNR_RETRY_EXC_ERR,
 };
 
 /* The kernel's numbers index our tables only after a check */

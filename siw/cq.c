@@ -485,7 +485,7 @@ int siw_modify_cq(struct ib_cq *base, u16 count, u16 period_us)
 	return 0;
 }
 
-static const enum ib_wc_status cq_status[SIW_NUM_WC_STATUS] = {
+static const enum ib_wc_status cq_status[SIW_NUM_EXT_WC_STATUS] = {
 	[SIW_WC_SUCCESS] = IB_WC_SUCCESS,
 	[SIW_WC_LOC_LEN_ERR] = IB_WC_LOC_LEN_ERR,
 	[SIW_WC_LOC_PROT_ERR] = IB_WC_LOC_PROT_ERR,
@@ -496,6 +496,10 @@ static const enum ib_wc_status cq_status[SIW_NUM_WC_STATUS] = {
 	[SIW_WC_REM_ACCESS_ERR] = IB_WC_REM_ACCESS_ERR,
 	[SIW_WC_REM_INV_REQ_ERR] = IB_WC_REM_INV_REQ_ERR,
 	[SIW_WC_GENERAL_ERR] = IB_WC_GENERAL_ERR,
+	[SIW_NUM_WC_STATUS ... SIW_WC_EXT_MW_BIND_ERR - 1] = IB_WC_GENERAL_ERR,
+	[SIW_WC_EXT_MW_BIND_ERR] = IB_WC_MW_BIND_ERR,
+	[SIW_WC_EXT_REM_OP_ERR] = IB_WC_REM_OP_ERR,
+	[SIW_WC_EXT_RNR_ERR] = IB_WC_RNR_RETRY_EXC_ERR,
 };
 
 static enum ib_wc_opcode cq_opcode(u8 opcode)

@@ -402,6 +402,7 @@ int siw_ep_attach(struct siw_ep *ep, const struct mpa_settings *set)
 		.ord = set->ord,
 		.rdv_gen = ep->rdv_gen,
 		.peer_caps = ep->peer_caps,
+		.acks = ep->rdv && ep->peer_caps & RDV_CAP_ACK,
 	};
 	int rv;
 

@@ -56,13 +56,16 @@ u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl)
 	return idx;
 }
 
-static bool flight_is_done(const struct siw_flight *fl, u64 pos)
+static bool flight_is_done(const struct siw_qp *qp, const struct siw_flight *fl,
+			   u64 pos)
 {
 	switch (fl->wait) {
 	case SIW_FLIGHT_DONE:
 		return true;
 	case SIW_FLIGHT_SENT:
 		return fl->end <= pos;
+	case SIW_FLIGHT_ACKED:
+		return fl->end <= qp->acked;
 	default:
 		return false;
 	}
@@ -76,7 +79,7 @@ static bool flight_pop(struct siw_qp *qp, u64 pos)
 	while (qp->flight_head != qp->flight_tail) {
 		struct siw_flight *fl = flight_at(qp, qp->flight_head);
 
-		if (!flight_is_done(fl, pos))
+		if (!flight_is_done(qp, fl, pos))
 			break;
 		if (fl->signalled || fl->status)
 			fire |= flight_push(qp, fl, fl->status);
@@ -102,6 +105,74 @@ void siw_flight_sent(struct siw_qp *qp, u64 pos)
 	spin_unlock_irqrestore(&qp->sq_lock, irq);
 	if (fire)
 		siw_cq_notify(qp->scq);
+}
+
+/**
+ * siw_flight_acked() - complete what the peer has acknowledged
+ * @qp: queue pair
+ * @pos: stream position up to which it has handled what we sent
+ *
+ * Context: the receiver, or its worker.
+ */
+void siw_flight_acked(struct siw_qp *qp, u64 pos)
+{
+	unsigned long irq;
+	bool fire, full;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	if (pos > qp->acked)
+		qp->acked = pos;
+	full = siw_flight_full(qp);
+	fire = flight_pop(qp, READ_ONCE(qp->tx.taken));
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	if (fire)
+		siw_cq_notify(qp->scq);
+	/* the sender may have stopped for want of a place */
+	if (full)
+		siw_tx_kick(qp);
+}
+
+/**
+ * siw_flight_waits() - is there a request the peer has not acknowledged
+ * @qp: queue pair
+ *
+ * Context: any; a guess.
+ * Return: true if the connection has acknowledgments and one is missing.
+ */
+bool siw_flight_waits(struct siw_qp *qp)
+{
+	return qp->conn.acks &&
+	       READ_ONCE(qp->flight_head) != READ_ONCE(qp->flight_tail);
+}
+
+/**
+ * siw_flight_blame() - the peer has refused a Send or a Write
+ * @qp: queue pair; nobody sends or receives any more
+ * @status: enum siw_wc_status or siw_ext_wc_status
+ *
+ * The peer acknowledges all it has handled before it complains, so it is the
+ * oldest one without an acknowledgment, unless TCP's word stood in for some.
+ *
+ * Context: process.
+ */
+void siw_flight_blame(struct siw_qp *qp, u8 status)
+{
+	unsigned long irq;
+	u32 i;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	for (i = qp->flight_head; i != qp->flight_tail; i++) {
+		struct siw_flight *fl = flight_at(qp, i);
+
+		if (fl->wait != SIW_FLIGHT_ACKED || fl->end <= qp->acked)
+			continue;
+		if (qp->acked <= qp->heard) {
+			fl->status = status;
+			fl->wait = SIW_FLIGHT_DONE;
+		}
+		break;
+	}
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
 }
 
 /**
@@ -144,7 +215,7 @@ void siw_flight_flush(struct siw_qp *qp)
 		struct siw_flight *fl = flight_at(qp, qp->flight_head++);
 		u8 status = fl->status;
 
-		if (!status && !flight_is_done(fl, qp->tx.taken))
+		if (!status && !flight_is_done(qp, fl, qp->tx.taken))
 			status = SIW_WC_WR_FLUSH_ERR;
 		fl->bytes = 0;
 		fire |= flight_push(qp, fl, status);

@@ -95,6 +95,7 @@ int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
 		 int nfrags, bool eor, bool more);
 int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
 		    int nfrags, bool eor, bool more);
+u64 siw_llp_acked(struct siw_llp *llp);
 int siw_llp_read(struct siw_llp *llp, siw_llp_actor actor, void *ctx,
 		 u32 budget);
 int siw_llp_read_locked(struct siw_llp *llp, siw_llp_actor actor, void *ctx,

@@ -27,6 +27,7 @@
  * @ops: the owner's callbacks; guarded by sk_callback_lock
  * @ctx: the owner; likewise
  * @refs: references
+ * @sent: octets that siw_llp_send() has given to TCP; under the socket's lock
  * @saved: callbacks the socket had before ours
  */
 struct siw_llp {
@@ -34,6 +35,7 @@ struct siw_llp {
 	const struct siw_llp_ops *ops;
 	void *ctx;
 	refcount_t refs;
+	u64 sent;
 	struct {
 		void (*data_ready)(struct sock *sk);
 		void (*write_space)(struct sock *sk);
@@ -608,6 +610,8 @@ int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
 	lock_sock(sk);
 	rv = compat_tcp_send_pages(sk, frags, nfrags,
 				   llp_send_flags(eor, more));
+	if (rv > 0)
+		llp->sent += rv;
 	release_sock(sk);
 	return rv;
 }
@@ -634,8 +638,31 @@ int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
 	if (!sock_owned_by_user(sk))
 		rv = compat_tcp_send_pages(sk, frags, nfrags,
 					   llp_send_flags(eor, more));
+	if (rv > 0)
+		llp->sent += rv;
 	bh_unlock_sock(sk);
 	return rv;
+}
+
+/**
+ * siw_llp_acked() - what the peer's TCP has acknowledged
+ * @llp: socket, no FIN was sent yet
+ *
+ * Context: process, may sleep for the socket lock.
+ * Return: how many of the octets given to siw_llp_send(), from the first one.
+ */
+u64 siw_llp_acked(struct siw_llp *llp)
+{
+	struct sock *sk = llp->sock->sk;
+	u64 sent;
+	u32 left;
+
+	lock_sock(sk);
+	sent = llp->sent;
+	left = tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_una;
+	release_sock(sk);
+	/* a startup frame of before may be among what is left */
+	return sent > left ? sent - left : 0;
 }
 
 /**

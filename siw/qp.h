@@ -59,6 +59,7 @@ enum siw_rtr {
  * @ord: outbound Reads we may have outstanding
  * @rdv_gen: which wait of the QP is over, 0 if rdma_cm connects it
  * @peer_caps: RDV_CAP_* the peer has told in a rendezvous
+ * @acks: both ends acknowledge messages (RDV_CAP_ACK)
  */
 struct siw_conn {
 	bool crc;
@@ -71,6 +72,7 @@ struct siw_conn {
 	u16 ord;
 	u32 rdv_gen;
 	u32 peer_caps;
+	bool acks;
 };
 
 struct siw_flight {
@@ -86,6 +88,7 @@ struct siw_flight {
 enum siw_flight_wait {
 	SIW_FLIGHT_DONE,	/* nothing to wait for */
 	SIW_FLIGHT_SENT,	/* TCP must have taken octets up to end */
+	SIW_FLIGHT_ACKED,	/* the peer must have handled octets up to end */
 	SIW_FLIGHT_READ,	/* the answer must have come */
 };
 
@@ -150,6 +153,9 @@ enum siw_qp_layout {
  * @flight: work requests started and not completed, in post order
  * @flight_head: oldest entry; under @sq_lock
  * @flight_tail: next entry; under @sq_lock
+ * @acked: stream position up to which requests are done, with
+ *	siw_conn.acks; under @sq_lock
+ * @heard: that of the peer's last acknowledgment; owned by the receiver
  * @orq: outstanding Reads and atomics of ours
  * @orq_size: its elements, a power of two
  * @orq_head: oldest; owned by the receiver
@@ -167,6 +173,7 @@ enum siw_qp_layout {
  * @error: fault that ended the connection, with SIW_DOWN_PROTO
  * @down_cause: enum siw_down_cause, set once a connection
  * @term_rcvd: raw first four octets of the peer's Terminate
+ * @term_about: opcode of the message it quotes, RDMAP_OPCODES for none
  * @term_sent: likewise of ours, which may have been lost
  * @down_work: ends the connection, see qp_conn.c
  * @nudge_delay: until @nudge_work looks again, in jiffies
@@ -217,6 +224,8 @@ struct siw_qp {
 	struct siw_flight *flight;
 	u32 flight_head;
 	u32 flight_tail;
+	u64 acked;
+	u64 heard;
 
 	struct siw_orq_entry *orq;
 	u32 orq_size;
@@ -239,6 +248,7 @@ struct siw_qp {
 	enum iw_err error;
 	u8 down_cause;
 	u8 term_rcvd[4];
+	u8 term_about;
 	u8 term_sent[4];
 
 	struct work_struct down_work;
@@ -322,6 +332,9 @@ void siw_qp_exit_conn(struct siw_qp *qp);
 bool siw_flight_full(struct siw_qp *qp);
 u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl);
 void siw_flight_sent(struct siw_qp *qp, u64 pos);
+void siw_flight_acked(struct siw_qp *qp, u64 pos);
+bool siw_flight_waits(struct siw_qp *qp);
+void siw_flight_blame(struct siw_qp *qp, u8 status);
 void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status);
 void siw_flight_flush(struct siw_qp *qp);
 bool siw_orq_room(struct siw_qp *qp);

@@ -100,6 +100,8 @@ static int conn_alloc_queues(struct siw_qp *qp)
 	qp->orq_tail = 0;
 	qp->irq_head = 0;
 	qp->irq_tail = 0;
+	qp->acked = 0;
+	qp->heard = 0;
 	atomic_set(&qp->irq_busy, 0);
 	return 0;
 }
@@ -304,16 +306,55 @@ static void conn_send_terminate(struct siw_qp *qp)
 	siw_tx_terminate(qp, term, len);
 }
 
-/* A Read that the peer refused is the oldest one without an answer. */
-static void conn_blame_read(struct siw_qp *qp)
+/* Status of a Send or Write that the peer has refused. */
+static u8 conn_refusal(const struct term_info *t)
+{
+	if (t->layer == RDMAP_LAYER_DDP) {
+		switch (t->etype) {
+		case DDP_ETYPE_TAGGED:
+			return SIW_WC_REM_ACCESS_ERR;
+		case DDP_ETYPE_UNTAGGED:
+			/* no receive */
+			return t->code == 0x02 ? SIW_WC_EXT_RNR_ERR :
+			       SIW_WC_REM_INV_REQ_ERR;
+		default:
+			return SIW_WC_EXT_REM_OP_ERR;
+		}
+	}
+	switch (t->etype) {
+	case RDMAP_ETYPE_PROTECTION:
+		return SIW_WC_REM_ACCESS_ERR;
+	case RDMAP_ETYPE_OPERATION:
+		return SIW_WC_REM_INV_REQ_ERR;
+	default:
+		return SIW_WC_EXT_REM_OP_ERR;
+	}
+}
+
+static bool conn_is_request_op(u8 opcode)
+{
+	return opcode == RDMAP_WRITE ||
+	       (opcode < RDMAP_OPCODES &&
+		rdmap_op(opcode)->flags & RDMAP_OP_RECV);
+}
+
+/*
+ * Whose request it is that the peer refused. A Read is the oldest one without
+ * an answer.
+ */
+static void conn_blame(struct siw_qp *qp)
 {
 	struct siw_orq_entry *e = siw_orq_first(qp);
 	struct term_info t;
 	u8 status;
 
+	term_decode(qp->term_rcvd, sizeof(qp->term_rcvd), &t);
+	if (qp->conn.acks && conn_is_request_op(qp->term_about)) {
+		siw_flight_blame(qp, conn_refusal(&t));
+		return;
+	}
 	if (!e || e->rtr)
 		return;
-	term_decode(qp->term_rcvd, sizeof(qp->term_rcvd), &t);
 	if (t.layer != RDMAP_LAYER_RDMAP)
 		return;
 	status = t.etype == RDMAP_ETYPE_PROTECTION ? SIW_WC_REM_ACCESS_ERR :
@@ -418,6 +459,8 @@ static void conn_stop_paths(struct siw_qp *qp)
 	siw_llp_set_owner(qp->llp, NULL, NULL);
 	cancel_delayed_work_sync(&qp->nudge_work);
 	siw_rx_reset(qp);
+	if (qp->down_cause != SIW_DOWN_TERM)
+		siw_tx_last_ack(qp);
 	siw_tx_abandon(qp);
 	siw_tx_reset(qp);
 }
@@ -463,7 +506,7 @@ static void conn_down_work(struct work_struct *work)
 	mutex_lock(&qp->mutex);
 	conn_stop_paths(qp);
 	if (qp->down_cause == SIW_DOWN_TERM)
-		conn_blame_read(qp);
+		conn_blame(qp);
 	conn_flush(qp);
 	how = conn_close_how(qp);
 	status = conn_status(qp);

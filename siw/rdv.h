@@ -18,7 +18,7 @@ struct siw_rdv_listener;
 struct sockaddr_storage;
 
 /* What this kernel's end takes, RDV_CAP_*. */
-#define SIW_RDV_CAPS		RDV_CAP_SEND_IMM
+#define SIW_RDV_CAPS		(RDV_CAP_SEND_IMM | RDV_CAP_ACK)
 
 enum siw_rdv_state {
 	SIW_RDV_NONE,		/* no peer was named */
@@ -129,7 +129,6 @@ struct siw_qp *siw_rdv_find(const u8 *own, const u8 *peer,
 			    const struct rdv_hello *hello, u32 *gen);
 int siw_rdv_listen(struct siw_qp *qp, const struct sockaddr_storage *addr);
 void siw_rdv_unlisten(struct siw_qp *qp);
-void siw_rdv_leave(struct siw_ep *ep);
 void siw_rdv_check_all_gone(void);
 
 #endif

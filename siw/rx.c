@@ -178,11 +178,20 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 	}
 	qp->rx.paused = false;
 	rdmap_rx_commit(&qp->rx.proto, &seg);
+	qp->rx.ended = seg.last && rdmap_is_acked(&seg);
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
 				  BIT(SIW_QPF_FIRST_FPDU))))
 		rx_first_fpdu(qp);
 	siw_qp_stat_add(qp, SIW_STAT_RX_FPDUS, 1);
 	return 0;
+}
+
+/* An FPDU that took @wire octets of the stream was handled. */
+static void rx_handled(struct siw_rx *rx, u32 wire)
+{
+	rx->done += wire;
+	if (rx->ended)
+		WRITE_ONCE(rx->ack, rx->done);
 }
 
 /* ------------------------------------------- FPDUs that must be collected --- */
@@ -236,6 +245,8 @@ static int rx_held(struct siw_qp *qp)
 
 	siw_cursor_buf(&c, rx->buf, rx->held);
 	rv = rx_fpdu(qp, &c, rx->held_ulpdu, rx->held, qp->conn.rx_markers);
+	if (!rv)
+		rx_handled(rx, rx->held_wire);
 	if (rv != -EAGAIN)
 		rx->held = 0;
 	return rv;
@@ -261,6 +272,7 @@ static int rx_collected(struct siw_qp *qp)
 	rx->need = 0;
 	rx->held = v.size;
 	rx->held_ulpdu = v.ulpdu_len;
+	rx->held_wire = v.wire;
 	siw_qp_stat_add(qp, SIW_STAT_RX_SPLIT_FPDUS, 1);
 	return rx_held(qp);
 }
@@ -327,6 +339,7 @@ static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	rv = rx_fpdu(qp, c, v.ulpdu_len, v.size, false);
 	if (rv)
 		return rv;
+	rx_handled(&qp->rx, v.size);
 	siw_cursor_skip(c, v.size);
 	return v.size;
 }
@@ -391,10 +404,18 @@ static void rx_defer(struct siw_qp *qp)
 	}
 }
 
+/* The peer is told what was handled: once for all that came together. */
+static void rx_acknowledge(struct siw_qp *qp)
+{
+	if (siw_tx_owes_ack(qp))
+		siw_tx_kick(qp);
+}
+
 /* Does what only process context can, then reads. As siw_llp_read(). */
 static int rx_read(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
+	int rv;
 
 	if (rx->want_size)
 		rx_buf_grow_slow(qp);
@@ -405,7 +426,10 @@ static int rx_read(struct siw_qp *qp)
 			rx_held(qp);
 		siw_llp_unlock(qp->llp);
 	}
-	return siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	rv = siw_llp_read(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	/* not before the socket is free for the sender */
+	rx_acknowledge(qp);
+	return rv;
 }
 
 /**
@@ -425,6 +449,7 @@ void siw_rx_ready(struct siw_qp *qp)
 		return;
 	}
 	rv = siw_llp_read_locked(qp->llp, siw_rx_actor, qp, RX_SHARE);
+	rx_acknowledge(qp);
 	if (rv == -ENOMEM || qp->rx.paused || siw_llp_readable(qp->llp))
 		rx_defer(qp);
 }
@@ -436,6 +461,12 @@ static void rx_work(struct work_struct *work)
 	int rv = rx_read(qp);
 
 	if (qp->rx.paused) {
+		/*
+		 * What the peer acknowledges waits behind the Send, and who is
+		 * to post the receive may be waiting for it: TCP's word counts.
+		 */
+		if (qp->conn.acks)
+			siw_flight_acked(qp, siw_llp_acked(qp->llp));
 		queue_delayed_work(siw_wq, &qp->rx.work, RX_PAUSE);
 		return;
 	}
@@ -491,7 +522,8 @@ void siw_rx_start(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 
-	rdmap_rx_init(&rx->proto, RDMAP_OPS_ALL);
+	rdmap_rx_init(&rx->proto, RDMAP_OPS_ALL |
+		      (qp->conn.acks ? BIT(RDMAP_ACK) : 0));
 	rx->pos = 0;
 	rx->have = 0;
 	rx->need = 0;
@@ -505,6 +537,8 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->held = 0;
 	rx->heard = false;
 	rx->paused = false;
+	rx->done = 0;
+	rx->ack = 0;
 }
 
 /**

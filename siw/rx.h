@@ -23,6 +23,7 @@ struct siw_qp;
  * @need: octets of the FPDU, 0 while not known
  * @held: octets of a whole FPDU in @buf that waits for a receive, or 0
  * @held_ulpdu: its ULPDU's
+ * @held_wire: its octets in the stream
  * @paused: the stream waits for a receive
  * @patience: until when, in jiffies
  * @heard: something came from the peer
@@ -37,6 +38,10 @@ struct siw_qp;
  * @imm: Immediate Data that came ahead of its Send
  * @send_imm: there is some
  * @write_len: octets of the last Write, for Immediate Data
+ * @done: stream position behind the last FPDU handled
+ * @ack: that behind the last one that ended a request of the peer, read by the
+ *	sender
+ * @ended: the FPDU being handled ends one
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
  * @deferred: @work reads, the callback does not
@@ -49,6 +54,7 @@ struct siw_rx {
 	u32 have;
 	u32 need;
 	u32 held;
+	u32 held_wire;
 	u16 held_ulpdu;
 	bool paused;
 	unsigned long patience;
@@ -64,6 +70,9 @@ struct siw_rx {
 	__be32 imm;
 	bool send_imm;
 	u32 write_len;
+	u64 done;
+	u64 ack;
+	bool ended;
 	struct term_quote quote;
 	struct delayed_work work;
 	unsigned long deferred;

@@ -457,7 +457,28 @@ static enum iw_err rx_atomic_resp(struct siw_qp *qp,
 	return fault ? IW_ERR_LOCAL : IW_OK;
 }
 
+/* Up to where the peer has handled what we sent. */
+static enum iw_err rx_ack(struct siw_qp *qp, const struct ddp_seg *seg,
+			  const void *ulpdu, struct siw_cursor *c)
+{
+	if (seg->payload_len || seg->to > READ_ONCE(qp->tx.built))
+		return IW_ERR_RESP_UNSOLICITED;
+	qp->heard = seg->to;
+	siw_flight_acked(qp, seg->to);
+	return IW_OK;
+}
+
 /* ---------------------------------------------------------- Terminate --- */
+
+/* What kind of message the peer complains about. */
+static u8 rx_term_about(const void *hdr, u32 len)
+{
+	struct term_info t;
+
+	term_decode(hdr, len, &t);
+	return t.ddp && t.ddp_len >= DDP_CTRL_LEN ?
+	       t.ddp[1] & RDMAP_OPCODE_MASK : RDMAP_OPCODES;
+}
 
 static enum iw_err rx_terminate(struct siw_qp *qp, const struct ddp_seg *seg,
 				const void *ulpdu, struct siw_cursor *c)
@@ -470,6 +491,7 @@ static enum iw_err rx_terminate(struct siw_qp *qp, const struct ddp_seg *seg,
 	/* rdmap_decode() made sure of that many octets */
 	memcpy(&raw, hdr, sizeof(raw));
 	memcpy(qp->term_rcvd, hdr, sizeof(qp->term_rcvd));
+	qp->term_about = rx_term_about(hdr, seg->payload_len);
 	trace_siw_term(qp->qpn, false, be32_to_cpu(raw));
 	siw_counter_term(qp, false, hdr);
 	return IW_ERR_TERMINATED;
@@ -505,6 +527,7 @@ enum iw_err siw_rx_segment(struct siw_qp *qp, const struct ddp_seg *seg,
 		[RDMAP_IMM_SE] = rx_imm,
 		[RDMAP_ATOMIC_REQ] = rx_atomic_req,
 		[RDMAP_ATOMIC_RESP] = rx_atomic_resp,
+		[RDMAP_ACK] = rx_ack,
 	};
 
 	/* rdmap_decode() lets only opcodes through that have a handler */

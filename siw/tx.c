@@ -319,14 +319,16 @@ void siw_tx_own(struct siw_qp *qp)
  * @qp: queue pair
  *
  * Context: any; a guess unless the caller is the sender.
- * Return: true if no message is in progress and no request waits.
+ * Return: true if no message is in progress and no request waits, be it for
+ * an acknowledgment.
  */
 bool siw_tx_idle(struct siw_qp *qp)
 {
 	const struct siw_tx *tx = &qp->tx;
 
 	return !READ_ONCE(tx->out_len) && !READ_ONCE(tx->msg.active) &&
-	       !READ_ONCE(tx->loaded) && !siw_sq_posted(qp);
+	       !READ_ONCE(tx->loaded) && !siw_sq_posted(qp) &&
+	       !siw_tx_owes_ack(qp) && !siw_flight_waits(qp);
 }
 
 /* Gives the burst to a TCP that may be full. */
@@ -344,6 +346,26 @@ static bool tx_flush_wait(struct siw_qp *qp, unsigned long until)
 	}
 }
 
+static bool tx_ack_wait(struct siw_qp *qp, unsigned long until)
+{
+	if (!siw_tx_owes_ack(qp))
+		return true;
+	return siw_tx_build_ack(qp, GFP_NOIO) && tx_flush_wait(qp, until);
+}
+
+/**
+ * siw_tx_last_ack() - tell the peer what was handled, if TCP takes it
+ * @qp: queue pair; the caller has called siw_tx_own(), nothing is received any
+ *	more
+ *
+ * Context: process, may sleep for a moment.
+ */
+void siw_tx_last_ack(struct siw_qp *qp)
+{
+	if (siw_tx_owes_ack(qp) && tx_flush_wait(qp, jiffies))
+		tx_ack_wait(qp, jiffies);
+}
+
 /**
  * siw_tx_terminate() - send a Terminate after the FPDU under way
  * @qp: queue pair; the caller has called siw_tx_own()
@@ -358,7 +380,8 @@ void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len)
 {
 	unsigned long until = jiffies + TX_LINGER;
 
-	if (!tx_flush_wait(qp, until) ||
+	/* what was handled before the fault is not what it is about */
+	if (!tx_flush_wait(qp, until) || !tx_ack_wait(qp, until) ||
 	    !siw_tx_build_terminate(qp, term, len))
 		return;
 	qp->tx.eor = true;
@@ -386,6 +409,7 @@ int siw_tx_start(struct siw_qp *qp)
 	tx->idle_at = 0;
 	tx->built = 0;
 	tx->taken = 0;
+	tx->ack = 0;
 	tx->msn.send = RDMAP_FIRST_MSN;
 	tx->msn.req = RDMAP_FIRST_MSN;
 	tx->msn.resp = RDMAP_FIRST_MSN;
@@ -396,20 +420,24 @@ int siw_tx_start(struct siw_qp *qp)
  * siw_tx_abandon() - the request in progress will not be completed
  * @qp: queue pair; the caller has called siw_tx_own()
  *
- * It is flushed behind those that were sent before it.
+ * It is flushed behind those that were sent before it, or is the one that the
+ * peer has refused.
  *
  * Context: process.
  */
 void siw_tx_abandon(struct siw_qp *qp)
 {
 	const struct siw_tx_msg *msg = &qp->tx.msg;
+	bool begun = (msg->active || msg->imm) && !msg->remote;
 	struct siw_flight fl = {
 		.id = qp->tx.wqe.id,
+		.end = U64_MAX,
 		.opcode = siw_sq_opcode(&qp->tx.wqe),
-		.status = SIW_WC_WR_FLUSH_ERR,
+		.status = begun ? SIW_WC_SUCCESS : SIW_WC_WR_FLUSH_ERR,
+		.wait = begun ? SIW_FLIGHT_ACKED : SIW_FLIGHT_DONE,
 	};
 
-	if (((msg->active || msg->imm) && !msg->remote) || qp->tx.loaded)
+	if (begun || qp->tx.loaded)
 		siw_flight_add(qp, &fl);
 	qp->tx.loaded = false;
 }

@@ -98,6 +98,7 @@ struct siw_tx_msg {
  * @emss: segment size @mulpdu was made for
  * @built: stream position behind what was built
  * @taken: stream position behind what TCP has taken
+ * @ack: what the peer was told last, see siw_rx.ack
  * @msn: next MSN of Sends, of requests, of Atomic Responses
  * @wqe: the work request in progress
  * @msg: the message in progress
@@ -122,6 +123,7 @@ struct siw_tx {
 	u32 emss;
 	u64 built;
 	u64 taken;
+	u64 ack;
 	struct {
 		u32 send;
 		u32 req;
@@ -147,6 +149,7 @@ void siw_tx_own(struct siw_qp *qp);
 void siw_tx_abandon(struct siw_qp *qp);
 void siw_tx_reset(struct siw_qp *qp);
 bool siw_tx_idle(struct siw_qp *qp);
+void siw_tx_last_ack(struct siw_qp *qp);
 void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
 
 /* sq.c: taking work requests out of a send ring */
@@ -157,6 +160,8 @@ bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode);
 
 /* tx_msg.c: from work requests to FPDUs */
 int siw_tx_build(struct siw_qp *qp, gfp_t gfp);
+bool siw_tx_owes_ack(const struct siw_qp *qp);
+int siw_tx_build_ack(struct siw_qp *qp, gfp_t gfp);
 bool siw_tx_build_terminate(struct siw_qp *qp, const void *term, u8 len);
 
 #endif

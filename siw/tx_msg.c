@@ -574,7 +574,8 @@ static int tx_continue(struct siw_qp *qp, gfp_t gfp)
 		rv = tx_send_imm(qp, gfp);
 	}
 	if (rv > 0 && !msg->active && !msg->imm && !msg->remote)
-		tx_note(qp, SIW_FLIGHT_SENT, qp->tx.built, 0, NULL);
+		tx_note(qp, qp->conn.acks ? SIW_FLIGHT_ACKED : SIW_FLIGHT_SENT,
+			qp->tx.built, 0, NULL);
 	return rv;
 }
 
@@ -618,6 +619,52 @@ static int tx_send_rtr(struct siw_qp *qp, gfp_t gfp)
 	return 1;
 }
 
+/* ----------------------------------------------------- acknowledging --- */
+
+/**
+ * siw_tx_owes_ack() - does the peer wait for an acknowledgment
+ * @qp: queue pair
+ *
+ * Context: any; a guess unless the caller is the sender.
+ * Return: true if a request of the peer was handled that it was not told of.
+ */
+bool siw_tx_owes_ack(const struct siw_qp *qp)
+{
+	return qp->conn.acks && READ_ONCE(qp->rx.ack) != READ_ONCE(qp->tx.ack);
+}
+
+/**
+ * siw_tx_build_ack() - add an acknowledgment to the burst
+ * @qp: queue pair; the caller is the sender
+ * @gfp: for pages
+ *
+ * Context: process or softirq.
+ * Return: 1, or 0 if there is no room.
+ */
+int siw_tx_build_ack(struct siw_qp *qp, gfp_t gfp)
+{
+	struct siw_tx *tx = &qp->tx;
+	void *p = tx_reserve(qp, mpa_fpdu_size(DDP_TAGGED_LEN), gfp);
+	u64 pos;
+
+	if (!p)
+		return 0;
+	pos = READ_ONCE(qp->rx.ack);
+	rdmap_put_ack(p, pos);
+	tx_commit(qp, p);
+	WRITE_ONCE(tx->ack, pos);
+	/* the message in progress goes on with a segment of its own */
+	tx->eor = tx->msg.active;
+	return 1;
+}
+
+/* A message in progress is interrupted between two bursts only. */
+static bool tx_ack_now(const struct siw_qp *qp)
+{
+	return siw_tx_owes_ack(qp) &&
+	       (!qp->tx.out_len || !qp->tx.msg.active);
+}
+
 /**
  * siw_tx_build() - add the next FPDU to the burst
  * @qp: queue pair; the caller is the sender
@@ -635,6 +682,8 @@ int siw_tx_build(struct siw_qp *qp, gfp_t gfp)
 
 	if (unlikely(tx->rtr))
 		return tx_send_rtr(qp, gfp);
+	if (tx_ack_now(qp))
+		return siw_tx_build_ack(qp, gfp);
 	if (tx->msg.active || tx->msg.imm)
 		return tx_continue(qp, gfp);
 	if (unlikely(test_bit(SIW_QPF_NUDGE, &qp->flags))) {

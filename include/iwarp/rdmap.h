@@ -31,6 +31,7 @@ enum rdmap_opcode {
 	RDMAP_IMM_SE		= 0x9,
 	RDMAP_ATOMIC_REQ	= 0xa,
 	RDMAP_ATOMIC_RESP	= 0xb,
+	RDMAP_ACK		= 0xf,	/* ours, in RFC 6580's experimental value */
 	RDMAP_OPCODES		= 0x10,	/* values the field can have */
 };
 
@@ -87,6 +88,14 @@ static_assert(sizeof(struct rdmap_imm_hdr) == 8, "Immediate Data");
  * it: "SwIm". Who does not know it takes two receives.
  */
 #define RDMAP_IMM_OF_SEND	0x5377496d
+
+/*
+ * Between two of ours that agreed on it (RDV_CAP_ACK): a tagged message of no
+ * octets whose TO is the position in the stream up to which FPDUs have been
+ * handled. Its STag is 0 and means nothing. It may come between the segments of
+ * any message.
+ */
+#define RDMAP_ACK_STAG		0
 
 /* low four bits of the first word of an Atomic Request */
 #define RDMAP_AOP_MASK		0x0000000f

@@ -16,6 +16,7 @@
 
 /* Capabilities of the sender of a frame; unknown bits mean nothing. */
 #define RDV_CAP_SEND_IMM	0x00000001	/* takes a Send with Immediate */
+#define RDV_CAP_ACK		0x00000002	/* acknowledges messages */
 
 /**
  * struct rdv_frame - private data of a Request and of an accepting Reply

@@ -105,6 +105,8 @@ enum siw_ext_opcode {
  */
 enum siw_ext_wc_status {
 	SIW_WC_EXT_MW_BIND_ERR = 16,
+	SIW_WC_EXT_REM_OP_ERR = 17,	/* the peer could not place a Send */
+	SIW_WC_EXT_RNR_ERR = 18,	/* the peer had no receive for it */
 	SIW_NUM_EXT_WC_STATUS
 };
 

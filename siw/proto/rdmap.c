@@ -46,7 +46,8 @@ const struct rdmap_op rdmap_ops[RDMAP_OPCODES] = {
 	[0xc] = { .name = "unassigned 0xc" },
 	[0xd] = { .name = "unassigned 0xd" },
 	[0xe] = { .name = "unassigned 0xe" },
-	[0xf] = { .name = "reserved 0xf" },
+	[RDMAP_ACK] = { .name = "Acknowledgment",
+			.flags = RDMAP_OP_VALID | RDMAP_OP_TAGGED },
 };
 
 /* ------------------------------------------------------------ receive --- */
@@ -140,6 +141,8 @@ static enum iw_err check_same(const struct rdmap_rx *rx,
 enum iw_err rdmap_rx_check(const struct rdmap_rx *rx,
 			   const struct ddp_seg *seg)
 {
+	if (unlikely(seg->opcode == RDMAP_ACK))
+		return IW_OK;
 	if (seg->tagged)
 		return check_tagged(rx, seg);
 	if (unlikely(seg->qn >= RDMAP_QNS))
@@ -182,6 +185,8 @@ static void commit_tagged(struct rdmap_rx *rx, const struct ddp_seg *seg)
 
 void rdmap_rx_commit(struct rdmap_rx *rx, const struct ddp_seg *seg)
 {
+	if (unlikely(seg->opcode == RDMAP_ACK))
+		return;
 	if (seg->tagged) {
 		commit_tagged(rx, seg);
 		return;

@@ -67,7 +67,7 @@ static inline const struct rdmap_op *rdmap_op(u8 opcode)
 	return &rdmap_ops[opcode & RDMAP_OPCODE_MASK];
 }
 
-/* Sets of opcodes a stream accepts. */
+/* Sets of opcodes a stream accepts; RDMAP_ACK only if it was agreed on. */
 #define RDMAP_OPS_5040		0x00ff
 #define RDMAP_OPS_IMM		(BIT(RDMAP_IMM) | BIT(RDMAP_IMM_SE))
 #define RDMAP_OPS_ATOMIC	(BIT(RDMAP_ATOMIC_REQ) | BIT(RDMAP_ATOMIC_RESP))
@@ -293,6 +293,21 @@ static inline bool rdmap_imm_of_send(const void *hdr)
 }
 
 /**
+ * rdmap_is_acked() - does a message end a request that waits for an ack?
+ * @seg: last segment of a message
+ *
+ * Reads and atomics have answers. Immediate Data that announce a Send are no
+ * request, but to acknowledge them does no harm.
+ *
+ * Context: any.
+ */
+static inline bool rdmap_is_acked(const struct ddp_seg *seg)
+{
+	return seg->opcode == RDMAP_WRITE ||
+	       rdmap_op(seg->opcode)->flags & RDMAP_OP_RECV;
+}
+
+/**
  * rdmap_rtr_type() - recognise a ready-to-receive message (RFC 6581 9.2)
  * @seg: decoded segment
  * @r: its Read Request header when @seg->opcode is RDMAP_READ_REQ, else unused
@@ -419,6 +434,19 @@ static inline u32 rdmap_put_send(void *fpdu, u8 opcode, u32 inv_stag, u32 msn,
 		inv_stag = 0;
 	return rdmap_put_untagged(fpdu, opcode, inv_stag, msn, mo, payload,
 				  last);
+}
+
+/**
+ * rdmap_put_ack() - write an acknowledgment but for pad and CRC
+ * @fpdu: RDMAP_TAGGED_FPDU_LEN octets
+ * @pos: position in the stream behind the last FPDU handled
+ *
+ * Context: any.
+ * Return: octets written.
+ */
+static inline u32 rdmap_put_ack(void *fpdu, u64 pos)
+{
+	return rdmap_put_tagged(fpdu, RDMAP_ACK, RDMAP_ACK_STAG, pos, 0, true);
 }
 
 /* Octets, pad and CRC excluded, that the next functions write. */

@@ -156,6 +156,39 @@ kill_waiting()
 	done
 }
 
+# Sends that wait for an acknowledgment, both ends in one process.
+kill_stuck()
+{
+	local i p
+
+	for i in 1 2 3; do
+		"$(bin rdv_test)" stuck > "$work/stuck" 2>&1 &
+		p=$!
+		until_ok 15 grep -q stuck "$work/stuck" ||
+			fail "$(cat "$work/stuck")"
+		kill -9 "$p"
+		wait "$p" 2>/dev/null || true
+		leak_resources
+	done
+	echo 1000 > /sys/class/infiniband/siw2/siw/rnr_wait
+}
+
+# Acknowledgments are in the stream: what is lost comes again.
+lossy()
+{
+	local n rc=0
+
+	command -v tc > /dev/null || skip "no tc"
+	for n in 1 2; do
+		run tc -n h$n qdisc add dev eth$n root netem loss 1%
+	done
+	run "$(bin rdv_test)" one_sided same long_both peer_refuses || rc=$?
+	for n in 1 2; do
+		tc -n h$n qdisc del dev eth$n root
+	done
+	[ $rc -eq 0 ] || fail "status $rc"
+}
+
 shown()
 {
 	start_waiting
@@ -312,7 +345,9 @@ t "another port, and none" another_port
 t "the port is taken" port_taken
 t "addresses come and go" churn
 t "shown by rdma resource" shown
+t "packets are lost" lossy
 t "processes are killed" kill_waiting
+t "processes are killed with Sends under way" kill_stuck
 t "links are deleted" links_go
 t "netdevs are deleted" netdevs_go
 t "a netdev moves" netdev_moves

@@ -7,6 +7,7 @@
  *	rdv_test wait DEVICE OWN PEER		wait at address OWN for a peer that
  *						never comes; say "waiting", then
  *						"told WHAT"
+ *	rdv_test stuck				Sends that nobody takes; say "stuck"
  */
 #define _GNU_SOURCE
 #include "rig.h"
@@ -77,17 +78,22 @@ static int gid_index(struct ibv_context *ctx, const union ibv_gid *gid)
 	FAIL("the address is not in the GID table");
 }
 
-static void set_timeout(enum host h, int seconds)
+static void set_option(enum host h, const char *name, int val)
 {
 	char path[100];
 	FILE *f;
 
-	snprintf(path, sizeof(path),
-		 "/sys/class/infiniband/%s/siw/rdv_timeout", dev_name(h));
+	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/siw/%s",
+		 dev_name(h), name);
 	f = fopen(path, "w");
 	CHECK(f);
-	CHECK(fprintf(f, "%d", seconds) > 0);
+	CHECK(fprintf(f, "%d", val) > 0);
 	CHECK_OK(fclose(f));
+}
+
+static void set_timeout(enum host h, int seconds)
+{
+	set_option(h, "rdv_timeout", seconds);
 }
 
 /* --- ends ---------------------------------------------------------------- */
@@ -917,7 +923,357 @@ static void not_for_cm(const void *arg)
 	end_close(&b);
 }
 
+/* --- cases: acknowledged messages ----------------------------------------- */
+
+/* Completions of a queue pair's former life. */
+static void cq_empty(struct ibv_cq *cq)
+{
+	struct ibv_wc wc;
+
+	while (ibv_poll_cq(cq, 1, &wc) > 0)
+		;
+}
+
+static void start_over(struct end *a, struct end *b)
+{
+	CHECK_OK(to_state(a, IBV_QPS_RESET));
+	CHECK_OK(to_state(b, IBV_QPS_RESET));
+	cq_empty(a->cq);
+	cq_empty(b->cq);
+	CHECK_OK(to_init(a->qp));
+	CHECK_OK(to_init(b->qp));
+}
+
+static void post_write(struct end *e, uint64_t id, uint64_t to, uint32_t rkey)
+{
+	struct ibv_sge sge = buf_sge(&e->b, 0, LEN);
+	struct ibv_send_wr *bad, wr = {
+		.wr_id = id,
+		.opcode = IBV_WR_RDMA_WRITE,
+		.sg_list = &sge,
+		.num_sge = 1,
+		.send_flags = IBV_SEND_SIGNALED,
+		.wr.rdma = { .remote_addr = to, .rkey = rkey },
+	};
+
+	CHECK_OK(ibv_post_send(e->qp, &wr, &bad));
+}
+
+/* Completions of @n requests, 0 and up, of which one is refused. */
+static void expect_refusal(struct end *e, int n, int bad,
+			   enum ibv_wc_status status)
+{
+	int i;
+
+	for (i = 0; i < bad; i++)
+		wc_expect(e->cq, i, IBV_WC_SUCCESS);
+	wc_expect(e->cq, bad, status);
+	for (i = bad + 1; i < n; i++)
+		wc_expect(e->cq, i, IBV_WC_WR_FLUSH_ERR);
+}
+
+enum { ROUNDS = 200, BACK = 8 };
+
+/*
+ * A Write that the peer refuses, behind good ones and before others, while
+ * data come the other way, is the one that fails.
+ */
+static void peer_refuses_write(const void *arg)
+{
+	struct buf readonly, alien;
+	struct ibv_pd *pd;
+	struct end a, b;
+	int i, k;
+
+	end_open(&a, SRV);
+	end_open(&b, CLI);
+	pd = ibv_alloc_pd(b.ctx);
+	CHECK(pd);
+	buf_new(&alien, pd, LEN, 0, RW_ACCESS);
+	buf_new(&readonly, b.pd, LEN, 0, IBV_ACCESS_REMOTE_READ);
+	for (i = 0; i < ROUNDS; i++) {
+		int good = i % 6;
+		const struct {
+			const void *to;
+			uint32_t rkey;
+		} bad[] = {
+			{ b.b.p, b.b.mr->rkey ^ 0x55 },
+			{ b.b.p + 8, b.b.mr->rkey },
+			{ readonly.p, readonly.mr->rkey },
+			{ alien.p, alien.mr->rkey },
+		};
+
+		join(&a, &b);
+		for (k = 0; k < BACK; k++)
+			give(&b, k, IBV_WR_RDMA_WRITE, &a);
+		for (k = 0; k < good; k++)
+			give(&a, k, IBV_WR_RDMA_WRITE, &b);
+		post_write(&a, good, (uintptr_t)bad[i % 4].to, bad[i % 4].rkey);
+		for (k = good + 1; k < good + 4; k++)
+			give(&a, k, IBV_WR_RDMA_WRITE, &b);
+		expect_refusal(&a, good + 4, good, IBV_WC_REM_ACCESS_ERR);
+		start_over(&a, &b);
+	}
+	join(&a, &b);
+	both_ways(&a, &b);
+	buf_free(&alien);
+	buf_free(&readonly);
+	CHECK_OK(ibv_dealloc_pd(pd));
+	end_close(&a);
+	end_close(&b);
+}
+
+static void post_long(struct end *e, uint64_t id, const struct buf *from,
+		      const struct buf *to, uint64_t off, uint32_t rkey)
+{
+	struct ibv_sge sge = buf_sge(from, 0, from->len);
+	struct ibv_send_wr *bad, wr = {
+		.wr_id = id,
+		.opcode = IBV_WR_RDMA_WRITE,
+		.sg_list = &sge,
+		.num_sge = 1,
+		.send_flags = IBV_SEND_SIGNALED,
+		.wr.rdma = { .remote_addr = (uintptr_t)to->p + off,
+			     .rkey = rkey },
+	};
+
+	CHECK_OK(ibv_post_send(e->qp, &wr, &bad));
+}
+
+/* A Write of many segments, refused at its first or at its last one. */
+static void peer_refuses_long(const void *arg)
+{
+	enum { BIG = 4 << 20 };
+	struct buf from, to;
+	struct end a, b;
+	int i;
+
+	end_open(&a, SRV);
+	end_open(&b, CLI);
+	buf_new(&from, a.pd, BIG, 0, RW_ACCESS);
+	buf_new(&to, b.pd, BIG, 0, RW_ACCESS);
+	for (i = 0; i < 10; i++) {
+		uint32_t rkey = to.mr->rkey;
+
+		join(&a, &b);
+		give(&b, 9, IBV_WR_RDMA_WRITE, &a);
+		post_long(&a, 0, &from, &to, 0, rkey);
+		give(&a, 1, IBV_WR_RDMA_WRITE, &b);
+		post_long(&a, 2, &from, &to, i % 2, i % 2 ? rkey : rkey ^ 0x55);
+		give(&a, 3, IBV_WR_RDMA_WRITE, &b);
+		expect_refusal(&a, 4, 2, IBV_WC_REM_ACCESS_ERR);
+		start_over(&a, &b);
+	}
+	buf_free(&from);
+	buf_free(&to);
+	end_close(&a);
+	end_close(&b);
+}
+
+static void take_part(struct end *e, uint64_t id, uint32_t len, uint32_t lkey)
+{
+	struct ibv_sge sge = buf_sge(&e->b, 0, len);
+	struct ibv_recv_wr *bad, wr = {
+		.wr_id = id,
+		.sg_list = &sge,
+		.num_sge = 1,
+	};
+
+	sge.lkey = lkey;
+	CHECK_OK(ibv_post_recv(e->qp, &wr, &bad));
+}
+
+/* Likewise a Send: the receive is too short, or its memory is gone. */
+static void peer_refuses_send(const void *arg)
+{
+	enum ibv_wc_status status[2] = {
+		IBV_WC_REM_INV_REQ_ERR,
+		/* version 1 of the ABI has no better one */
+		stock_provider() ? IBV_WC_GENERAL_ERR : IBV_WC_REM_OP_ERR,
+	};
+	struct end a, b;
+	int i, k;
+
+	end_open(&a, SRV);
+	end_open(&b, CLI);
+	for (i = 0; i < ROUNDS; i++) {
+		int good = i % 5;
+		uint32_t lkey = b.b.mr->lkey;
+
+		for (k = 0; k < good; k++)
+			take(&b, k);
+		take_part(&b, good, i % 2 ? LEN : LEN - 1,
+			  i % 2 ? lkey ^ 0x55 : lkey);
+		for (k = 0; k < BACK; k++)
+			take(&a, 100);
+		join(&a, &b);
+		for (k = 0; k < BACK; k++)
+			give(&b, 200, IBV_WR_RDMA_WRITE, &a);
+		for (k = 0; k < good + 3; k++)
+			give(&a, k, IBV_WR_SEND, NULL);
+		expect_refusal(&a, good + 3, good, status[i % 2]);
+		start_over(&a, &b);
+	}
+	join(&a, &b);
+	both_ways(&a, &b);
+	end_close(&a);
+	end_close(&b);
+}
+
+/* A Send that finds no receive completes with it, or not well. */
+static void unreceived_send(const void *arg)
+{
+	struct end a, b;
+
+	end_open(&a, SRV);
+	end_open(&b, CLI);
+	set_option(CLI, "rnr_wait", 5000);
+	join(&a, &b);
+	give(&a, 1, IBV_WR_SEND, NULL);
+	wc_none(a.cq, 300);
+	take(&b, 2);
+	wc_expect(a.cq, 1, IBV_WC_SUCCESS);
+	wc_expect(b.cq, 2, IBV_WC_SUCCESS);
+	set_option(CLI, "rnr_wait", 100);
+	give(&a, 3, IBV_WR_RDMA_WRITE, &b);
+	give(&a, 4, IBV_WR_SEND, NULL);
+	wc_expect(a.cq, 3, IBV_WC_SUCCESS);
+	wc_expect(a.cq, 4, stock_provider() ? IBV_WC_GENERAL_ERR :
+					      IBV_WC_RNR_RETRY_EXC_ERR);
+	set_option(CLI, "rnr_wait", 1000);
+	end_close(&a);
+	end_close(&b);
+}
+
+/*
+ * The acknowledgment waits behind a Send for which no receive is posted, and
+ * it is posted only after the Write has completed.
+ */
+static void ack_behind_send(const void *arg)
+{
+	struct end a, b;
+
+	end_open(&a, SRV);
+	end_open(&b, CLI);
+	set_option(SRV, "rnr_wait", 10000);
+	join(&a, &b);
+	give(&b, 1, IBV_WR_SEND, NULL);
+	sleep_ms(100);
+	give(&a, 2, IBV_WR_RDMA_WRITE, &b);
+	wc_expect(a.cq, 2, IBV_WC_SUCCESS);
+	wc_none(b.cq, 0);
+	take(&a, 3);
+	wc_expect(a.cq, 3, IBV_WC_SUCCESS);
+	wc_expect(b.cq, 1, IBV_WC_SUCCESS);
+	both_ways(&a, &b);
+	set_option(SRV, "rnr_wait", 1000);
+	end_close(&a);
+	end_close(&b);
+}
+
+/* Acknowledgments come between the segments of long messages. */
+static void long_both_ways(const void *arg)
+{
+	enum { BIG = 1 << 20, N = 12 };
+	struct buf from[2], to[2];
+	struct end e[2];
+	int i, k;
+
+	end_open(&e[0], SRV);
+	end_open(&e[1], CLI);
+	for (i = 0; i < 2; i++) {
+		buf_new(&from[i], e[i].pd, BIG, 0, RW_ACCESS);
+		buf_new(&to[i], e[i].pd, BIG, 0, RW_ACCESS);
+		buf_fill(&from[i], 30 + i);
+		buf_clear(&to[i]);
+	}
+	join(&e[0], &e[1]);
+	for (k = 0; k < N; k++) {
+		for (i = 0; i < 2; i++) {
+			take(&e[!i], 100 + k);
+			post_long(&e[i], k, &from[i], &to[!i], 0,
+				  to[!i].mr->rkey);
+			give(&e[i], 200 + k, IBV_WR_SEND, NULL);
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		int got[3] = {};
+
+		for (k = 0; k < 3 * N; k++) {
+			struct ibv_wc wc = wc_get(e[i].cq);
+
+			CHECK_EQ(wc.status, IBV_WC_SUCCESS);
+			CHECK_EQ(wc.wr_id % 100, got[wc.wr_id / 100]);
+			got[wc.wr_id / 100]++;
+		}
+	}
+	for (i = 0; i < 2; i++) {
+		buf_check(&to[!i], 0, BIG, 30 + i, 0);
+		both_ways(&e[i], &e[!i]);
+	}
+	for (i = 0; i < 2; i++) {
+		buf_free(&from[i]);
+		buf_free(&to[i]);
+		end_close(&e[i]);
+	}
+}
+
+static void make_stuck(struct end *a, struct end *b)
+{
+	int i;
+
+	end_open(a, SRV);
+	end_open(b, CLI);
+	set_option(CLI, "rnr_wait", 60000);
+	join(a, b);
+	for (i = 0; i < BACK; i++)
+		give(a, i, IBV_WR_SEND, NULL);
+	wc_none(a->cq, 100);
+}
+
+/* What waits for its acknowledgment is flushed. */
+static void end_with_waiters(const void *arg)
+{
+	struct end a, b;
+	uint64_t t0;
+	int i;
+
+	make_stuck(&a, &b);
+	t0 = now_ms();
+	CHECK_OK(to_state(&a, IBV_QPS_ERR));
+	for (i = 0; i < BACK; i++)
+		wc_expect(a.cq, i, IBV_WC_WR_FLUSH_ERR);
+	CHECK(now_ms() - t0 < 3000);
+	end_close(&a);
+	end_close(&b);
+	make_stuck(&a, &b);
+	/* the peer goes */
+	CHECK_OK(ibv_destroy_qp(b.qp));
+	b.qp = NULL;
+	for (i = 0; i < BACK; i++)
+		wc_expect(a.cq, i, IBV_WC_WR_FLUSH_ERR);
+	end_close(&a);
+	end_close(&b);
+	make_stuck(&a, &b);
+	t0 = now_ms();
+	end_close(&a);
+	end_close(&b);
+	CHECK(now_ms() - t0 < 5000);
+	set_option(CLI, "rnr_wait", 1000);
+}
+
 /* --- waiting, for scripts ------------------------------------------------ */
+
+static void stay_stuck(void)
+{
+	struct end a, b;
+
+	make_stuck(&a, &b);
+	printf("stuck\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
 
 static int wait_for_ever(const char *dev, const char *own, const char *peer)
 {
@@ -962,11 +1318,20 @@ static const struct test_case cases[] = {
 	{ "impostor", impostor, NULL, 30 },
 	{ "stranger", stranger },
 	{ "not_for_cm", not_for_cm },
+	{ "peer_refuses_write", peer_refuses_write, NULL, 60 },
+	{ "peer_refuses_send", peer_refuses_send, NULL, 60 },
+	{ "peer_refuses_long", peer_refuses_long, NULL, 60 },
+	{ "unreceived_send", unreceived_send },
+	{ "ack_behind_send", ack_behind_send },
+	{ "long_both_ways", long_both_ways },
+	{ "end_with_waiters", end_with_waiters },
 };
 
 int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "wait"))
 		return wait_for_ever(argv[2], argv[3], argv[4]);
+	if (argc == 2 && !strcmp(argv[1], "stuck"))
+		stay_stuck();
 	return ktap_main(cases, ARRAY_SIZE(cases), argc, argv);
 }

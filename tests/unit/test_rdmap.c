@@ -287,9 +287,10 @@ static void test_opcode_table(void **state)
 	for (i = 0; i < RDMAP_OPCODES; i++) {
 		op = rdmap_op(i);
 		assert_non_null(op->name);
-		assert_int_equal(!!(op->flags & RDMAP_OP_VALID), i < 0xc);
+		assert_int_equal(!!(op->flags & RDMAP_OP_VALID),
+				 i < 0xc || i == 0xf);
 		assert_int_equal(!!(op->flags & RDMAP_OP_TAGGED),
-				 i == 0 || i == 2);
+				 i == 0 || i == 2 || i == 0xf);
 		assert_int_equal(op->qn, qn[i]);
 		assert_int_equal(!!(op->flags & RDMAP_OP_RECV),
 				 (i >= 3 && i <= 6) || i == 8 || i == 9);
@@ -377,6 +378,7 @@ static void test_decode_support(void **state)
 {
 	static const char * const names[] = { "F19", "F20", "F21", "F23" };
 	u8 unassigned[18] = { 0x41, 0x4c };
+	u8 ack[20] = {};
 	struct ddp_seg seg;
 	struct frame *f;
 	size_t i;
@@ -389,6 +391,18 @@ static void test_decode_support(void **state)
 				 IW_ERR_OPCODE);
 		free(f);
 	}
+	/* an acknowledgment is taken by agreement only, and is tagged */
+	rdmap_put_ack(ack, 0x123456789aull);
+	assert_int_equal(rdmap_decode(ack + 2, 14, RDMAP_OPS_ALL, &seg),
+			 IW_ERR_OPCODE);
+	assert_int_equal(rdmap_decode(ack + 2, 14, BIT(RDMAP_ACK), &seg),
+			 IW_OK);
+	assert_int_equal(seg.to, 0x123456789aull);
+	assert_int_equal(seg.payload_len, 0);
+	assert_true(seg.last && seg.tagged);
+	ack[2] &= ~0x80;
+	assert_int_equal(rdmap_decode(ack + 2, 18, BIT(RDMAP_ACK), &seg),
+			 IW_ERR_OPCODE_TAG);
 	/* nobody can switch on what does not exist */
 	assert_int_equal(rdmap_decode(unassigned, 18, 0xffff, &seg),
 			 IW_ERR_OPCODE);

@@ -336,6 +336,40 @@ static void test_receive_size(void **state)
 	assert_int_equal(rdmap_check_size(&seg, 0), IW_OK);
 }
 
+/* Between the segments of anything, and without a trace. */
+static void test_rx_ack(void **state)
+{
+	struct ddp_seg ack = tagged(RDMAP_ACK, 0, 777, 0, true);
+	struct ddp_seg seg = tagged(RDMAP_WRITE, 5, 0, 100, false);
+	struct rdmap_rx rx, before;
+
+	(void)state;
+	start(&rx);
+	assert_int_equal(rdmap_rx_check(&rx, &seg), IW_OK);
+	rdmap_rx_commit(&rx, &seg);
+	seg = untagged(RDMAP_SEND, 1, 0, 10, false);
+	assert_int_equal(rdmap_rx_check(&rx, &seg), IW_OK);
+	rdmap_rx_commit(&rx, &seg);
+	before = rx;
+	assert_int_equal(rdmap_rx_check(&rx, &ack), IW_OK);
+	rdmap_rx_commit(&rx, &ack);
+	assert_memory_equal(&rx, &before, sizeof(rx));
+}
+
+static void test_rx_acked(void **state)
+{
+	struct ddp_seg seg = tagged(RDMAP_WRITE, 5, 0, 0, true);
+	int op;
+
+	(void)state;
+	for (op = 0; op < RDMAP_OPCODES; op++) {
+		seg.opcode = op;
+		assert_int_equal(rdmap_is_acked(&seg),
+				 op == 0 || (op >= 3 && op <= 6) ||
+				 op == 8 || op == 9);
+	}
+}
+
 static void test_rx_alien_queue(void **state)
 {
 	struct ddp_seg seg = untagged(RDMAP_SEND, 1, 0, 0, true);
@@ -385,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_terminate_once),
 		cmocka_unit_test(test_fixed_sizes),
 		cmocka_unit_test(test_receive_size),
+		cmocka_unit_test(test_rx_ack),
+		cmocka_unit_test(test_rx_acked),
 		cmocka_unit_test(test_rx_alien_queue),
 		cmocka_unit_test(test_vectors_in_sequence),
 	};
