@@ -20,9 +20,10 @@ MODSRC	= Kbuild siw include
 # What users may hand through to the kernel's build: W= C= CF= V= SIW_DEBUG=
 SUBMAKE	= $(MAKE) --no-print-directory
 DEPS	= $(if $(SIW_NO_DEPS),,deps)
+SOAK	?= 1800
 
 .PHONY: default help module modules-all provider unit fuzz style check \
-	check-guest check-debug debug-kernel check-install demo bench interop \
+	check-guest check-debug debug-kernel soak check-install demo bench interop \
 	shell install uninstall clean deps
 
 default: module
@@ -83,6 +84,17 @@ debug-kernel: $(DEPS)
 check-debug: $(DEPS)
 	@tests/vm/build-debug
 	@tests/check --debug
+
+## soak          30 minutes (SOAK=<seconds>) of comings and goings on the debug kernel
+soak: $(DEPS)
+	@tests/vm/build-debug
+	@$(SUBMAKE) module KVER=debug
+	@$(SUBMAKE) provider
+	@$(SUBMAKE) -s -C tests/kselftest OUTPUT=$(CURDIR)/build/soak/siw all
+	@SIW_PROVIDER=$(CURDIR)/build/provider/libsiw tests/vm/run \
+		--kver debug --name soak --time-limit $$((($(SOAK) + 1200) / 5)) \
+		--env LIFE_SECONDS=$(SOAK) $(if $(SEED),--env LIFE_SEED=$(SEED)) \
+		-- build/soak/siw/lifecycle.sh
 
 ## check-install try "make install" and "make uninstall" in a copy of /
 check-install: $(DEPS)

@@ -81,6 +81,7 @@ begin
 topology
 run ip -n h2 link add dumf type dummy
 setup_faults
+faults_are on
 prog "" "$(bin fault_test)"
 for p in 3 30; do
 	t "connections, $p % fail" by_chance $p "$(bin cm_test)" basic pdata \
@@ -89,4 +90,5 @@ for p in 3 30; do
 		write_sizes read_sizes
 	t "errors, $p % fail" by_chance $p "$(bin error_test)" flush_ viol_
 done
+faults_are off
 finish

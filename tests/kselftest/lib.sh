@@ -370,11 +370,31 @@ no_resources()
 	[ -z "$(resources)" ]
 }
 
+# From here on allocations fail, which the kernel may say, until "off".
+faults_are()	# on or off
+{
+	echo "ksft-faults: $1" > /dev/kmsg
+}
+
+# What the kernel said since the start of this suite; while allocations fail,
+# what comes below is left out: the trace of a failed page allocation, and with
+# "-r" (raw levels) everything.
+said()	# [-r]
+{
+	dmesg "$@" | sed -n "/$mark/,\$p" | awk -v raw="${1:-}" '
+		/ksft-faults: on/ { faults = 1 }
+		/ksft-faults: off/ { faults = 0 }
+		/page allocation failure: / { failure = NR }
+		faults && raw { next }
+		faults && /Call Trace/ && failure && NR - failure < 8 { next }
+		{ print }'
+}
+
 # Complaints since the start of this suite, without what the RDMA core and
 # the module loader say on any system.
 complaints()
 {
-	dmesg -r | sed -n "/$mark/,\$p" | sed -n 's/^<[0-4]>//p' | grep -Ev \
+	said -r | sed -n 's/^<[0-4]>//p' | grep -Ev \
 		-e 'loading out-of-tree module taints' \
 		-e 'module verification failed' \
 		-e 'iwpm_register_pid: Unable to send a nlmsg' \
@@ -384,7 +404,7 @@ complaints()
 		-e 'nvme[0-9].*(no available path|failing I/O|I/O error)' \
 		-e 'I/O error.* dev nvme' \
 		-e "$mark" || true
-	dmesg | sed -n "/$mark/,\$p" | grep -E \
+	said | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
 }
 
