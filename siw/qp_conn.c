@@ -166,11 +166,32 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 }
 
 /*
+ * As responder: the peer has sent nothing yet, and the administrator wants no
+ * more patience than this (server_first).
+ */
+static bool conn_speak_first(struct siw_qp *qp)
+{
+	if (!test_and_clear_bit(SIW_QPF_TX_HOLD, &qp->flags))
+		return false;
+	siw_tx_kick_slow(qp);
+	return true;
+}
+
+/*
  * Mainline siw as responder overlooks what comes while its accept is still
  * going on, the RTR and all behind it, until more comes; when the connection ends
  * so, its iw_cm dies of a BUG. One more Write of no octets, which means nothing
  * to anybody, wakes it up.
  */
+static void conn_repeat_rtr(struct siw_qp *qp)
+{
+	set_bit(SIW_QPF_NUDGE, &qp->flags);
+	siw_tx_kick_slow(qp);
+	qp->nudge_delay *= 2;
+	if (qp->nudge_delay <= CONN_NUDGE_MAX)
+		queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
+}
+
 static void conn_nudge_work(struct work_struct *work)
 {
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
@@ -178,16 +199,8 @@ static void conn_nudge_work(struct work_struct *work)
 
 	if (READ_ONCE(qp->rx.heard) || test_bit(SIW_QPF_DYING, &qp->flags))
 		return;
-	/* as responder: the administrator wants no more patience than this */
-	if (test_and_clear_bit(SIW_QPF_TX_HOLD, &qp->flags)) {
-		siw_tx_kick_slow(qp);
-		return;
-	}
-	set_bit(SIW_QPF_NUDGE, &qp->flags);
-	siw_tx_kick_slow(qp);
-	qp->nudge_delay *= 2;
-	if (qp->nudge_delay <= CONN_NUDGE_MAX)
-		queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
+	if (!conn_speak_first(qp))
+		conn_repeat_rtr(qp);
 }
 
 static void conn_nudge_later(struct siw_qp *qp)
@@ -459,7 +472,8 @@ static void conn_stop_paths(struct siw_qp *qp)
 	siw_llp_set_owner(qp->llp, NULL, NULL);
 	cancel_delayed_work_sync(&qp->nudge_work);
 	siw_rx_reset(qp);
-	if (qp->down_cause != SIW_DOWN_TERM)
+	/* a Terminate, of either end, is the last word */
+	if (qp->down_cause != SIW_DOWN_TERM && qp->down_cause != SIW_DOWN_PROTO)
 		siw_tx_last_ack(qp);
 	siw_tx_abandon(qp);
 	siw_tx_reset(qp);
