@@ -123,6 +123,19 @@ static int map_dm(struct siw_dm *dm, int cmd_fd, uint64_t key)
 	return 0;
 }
 
+static struct siw_dm *new_dm(struct ibv_context *context)
+{
+	struct siw_dm *dm;
+
+	dm = calloc(1, sizeof(*dm));
+	if (!dm)
+		return NULL;
+	dm->vdm.dm.context = context;
+	dm->vdm.dm.memcpy_to_dm = copy_to;
+	dm->vdm.dm.memcpy_from_dm = copy_from;
+	return dm;
+}
+
 struct ibv_dm *siw_alloc_dm(struct ibv_context *context,
 			    struct ibv_alloc_dm_attr *attr)
 {
@@ -134,13 +147,10 @@ struct ibv_dm *siw_alloc_dm(struct ibv_context *context,
 		errno = attr->comp_mask ? EINVAL : EOPNOTSUPP;
 		return NULL;
 	}
-	dm = calloc(1, sizeof(*dm));
+	dm = new_dm(context);
 	if (!dm)
 		return NULL;
 	dm->length = attr->length;
-	dm->vdm.dm.context = context;
-	dm->vdm.dm.memcpy_to_dm = copy_to;
-	dm->vdm.dm.memcpy_from_dm = copy_from;
 	ret = alloc_cmd(dm, context->cmd_fd, attr, &key);
 	if (ret)
 		goto free_dm;
@@ -168,6 +178,81 @@ int siw_free_dm(struct ibv_dm *ibdm)
 	munmap(dm->map, dm->map_len);
 	free(dm);
 	return 0;
+}
+
+static int query_cmd(int cmd_fd, uint32_t handle, uint64_t *key,
+		     uint64_t *length)
+{
+	struct {
+		struct ib_uverbs_ioctl_hdr hdr;
+		struct ib_uverbs_attr attr[3];
+	} cmd = {
+		.hdr = {
+			.length = sizeof(cmd),
+			.object_id = UVERBS_OBJECT_DM,
+			.method_id = SIW_METHOD_DM_QUERY,
+			.num_attrs = 3,
+			.driver_id = RDMA_DRIVER_SIW,
+		},
+		.attr[0] = {
+			.attr_id = SIW_ATTR_QUERY_DM_HANDLE,
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.data = handle,
+		},
+		.attr[1] = {
+			.attr_id = SIW_ATTR_QUERY_DM_KEY,
+			.len = sizeof(*key),
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.data = (uintptr_t)key,
+		},
+		.attr[2] = {
+			.attr_id = SIW_ATTR_QUERY_DM_LENGTH,
+			.len = sizeof(*length),
+			.flags = UVERBS_ATTR_F_MANDATORY,
+			.data = (uintptr_t)length,
+		},
+	};
+
+	return ioctl(cmd_fd, RDMA_VERBS_IOCTL, &cmd) ? errno : 0;
+}
+
+struct ibv_dm *siw_import_dm(struct ibv_context *context, uint32_t handle)
+{
+	uint64_t key, length;
+	struct siw_dm *dm;
+	int ret;
+
+	if (!siw_has(context, SIW_FEAT_DM)) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+	ret = query_cmd(context->cmd_fd, handle, &key, &length);
+	if (ret) {
+		errno = ret;
+		return NULL;
+	}
+	dm = new_dm(context);
+	if (!dm)
+		return NULL;
+	dm->vdm.handle = handle;
+	dm->vdm.dm.handle = handle;
+	dm->length = length;
+	ret = map_dm(dm, context->cmd_fd, key);
+	if (ret) {
+		free(dm);
+		errno = ret;
+		return NULL;
+	}
+	return &dm->vdm.dm;
+}
+
+/* The memory stays with its owner */
+void siw_unimport_dm(struct ibv_dm *ibdm)
+{
+	struct siw_dm *dm = to_siw_dm(ibdm);
+
+	munmap(dm->map, dm->map_len);
+	free(dm);
 }
 
 struct ibv_mr *siw_reg_dm_mr(struct ibv_pd *pd, struct ibv_dm *ibdm,

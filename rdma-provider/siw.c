@@ -13,6 +13,16 @@
 
 #include "siw.h"
 
+/* Where the kernel pages on demand, it does for atomics as well */
+static void add_odp_atomics(struct ibv_device_attr_ex *attr, size_t size)
+{
+	if (size >= offsetof(struct ibv_device_attr_ex, odp_caps) +
+		    sizeof(attr->odp_caps) &&
+	    attr->odp_caps.general_caps & IBV_ODP_SUPPORT)
+		attr->odp_caps.per_transport_caps.rc_odp_caps |=
+			IBV_ODP_SUPPORT_ATOMIC;
+}
+
 static int siw_query_device_ex(struct ibv_context *context,
 			       const struct ibv_query_device_ex_input *input,
 			       struct ibv_device_attr_ex *attr,
@@ -37,6 +47,8 @@ static int siw_query_device_ex(struct ibv_context *context,
 	    attr_size >= offsetof(struct ibv_device_attr_ex, max_dm_size) +
 			 sizeof(attr->max_dm_size))
 		attr->max_dm_size = SIW_EXT_MAX_DM;
+	if (siw_has(context, SIW_FEAT_ATOMIC))
+		add_odp_atomics(attr, attr_size);
 	fw = resp.base.fw_ver;
 	snprintf(attr->orig_attr.fw_ver, sizeof(attr->orig_attr.fw_ver),
 		 "%u.%u.%u", (unsigned int)(fw >> 32) & 0xffff,
@@ -101,6 +113,7 @@ static const struct verbs_context_ops siw_ops = {
 	.destroy_srq = siw_destroy_srq,
 	.free_context = siw_free_context,
 	.free_dm = siw_free_dm,
+	.import_dm = siw_import_dm,
 	.import_mr = siw_import_mr,
 	.import_pd = siw_import_pd,
 	.modify_cq = siw_modify_cq,
@@ -121,6 +134,7 @@ static const struct verbs_context_ops siw_ops = {
 	.req_notify_cq = siw_req_notify_cq,
 	.rereg_mr = siw_rereg_mr,
 	.resize_cq = siw_resize_cq,
+	.unimport_dm = siw_unimport_dm,
 	.unimport_mr = siw_unimport_mr,
 	.unimport_pd = siw_unimport_pd,
 };

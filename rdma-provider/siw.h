@@ -226,6 +226,8 @@ struct ibv_mw *siw_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type);
 int siw_dealloc_mw(struct ibv_mw *mw);
 
 /* dm.c */
+struct ibv_dm *siw_import_dm(struct ibv_context *context, uint32_t handle);
+void siw_unimport_dm(struct ibv_dm *dm);
 struct ibv_dm *siw_alloc_dm(struct ibv_context *context,
 			    struct ibv_alloc_dm_attr *attr);
 int siw_free_dm(struct ibv_dm *dm);

@@ -66,6 +66,7 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 	dm = kzalloc(sizeof(*dm), GFP_KERNEL);
 	if (!dm)
 		return ERR_PTR(-ENOMEM);
+	dm->length = attr->length;
 	dm->size = PAGE_ALIGN(attr->length);
 	if (!dm_charge(sdev, dm->size))
 		goto err_free;
@@ -84,6 +85,31 @@ err_charge:
 err_free:
 	kfree(dm);
 	return ERR_PTR(rv);
+}
+
+/**
+ * siw_query_dm() - what a process needs to import device memory
+ * @attrs: attributes of the call
+ *
+ * Context: process. Return: 0, or what the copy said.
+ */
+int siw_query_dm(struct uverbs_attr_bundle *attrs)
+{
+	struct ib_dm *base = uverbs_attr_get_obj(attrs,
+						 SIW_ATTR_QUERY_DM_HANDLE);
+	struct siw_dm *dm;
+	u64 key;
+	int rv;
+
+	if (IS_ERR(base))
+		return PTR_ERR(base);
+	dm = to_siw_dm(base);
+	key = rdma_user_mmap_get_offset(dm->entry);
+	rv = uverbs_copy_to(attrs, SIW_ATTR_QUERY_DM_KEY, &key, sizeof(key));
+	if (rv)
+		return rv;
+	return uverbs_copy_to(attrs, SIW_ATTR_QUERY_DM_LENGTH, &dm->length,
+			      sizeof(dm->length));
 }
 
 /**

@@ -12,12 +12,14 @@
  * @base: verbs object
  * @mem: whole pages, shared with its process
  * @size: octets at @mem
+ * @length: octets asked for
  * @entry: mmap entry
  */
 struct siw_dm {
 	struct ib_dm base;
 	void *mem;
 	size_t size;
+	u64 length;
 	struct rdma_user_mmap_entry *entry;
 };
 
@@ -26,6 +28,7 @@ static inline struct siw_dm *to_siw_dm(struct ib_dm *dm)
 	return container_of(dm, struct siw_dm, base);
 }
 
+int siw_query_dm(struct uverbs_attr_bundle *attrs);
 struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 			   struct ib_dm_alloc_attr *attr,
 			   struct uverbs_attr_bundle *attrs);

@@ -13,6 +13,7 @@
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/uverbs_ioctl.h>
 #include "device.h"
+#include "dm.h"
 #include "ucontext.h"
 
 #define UVERBS_MODULE_NAME siw
@@ -264,9 +265,29 @@ ADD_UVERBS_ATTRIBUTES_SIMPLE(siw_dm_alloc, UVERBS_OBJECT_DM,
 	UVERBS_ATTR_PTR_OUT(SIW_ATTR_ALLOC_DM_KEY, UVERBS_ATTR_TYPE(u64),
 			    UA_OPTIONAL));
 
+static int UVERBS_HANDLER(SIW_METHOD_DM_QUERY)(struct uverbs_attr_bundle *attrs)
+{
+	return siw_query_dm(attrs);
+}
+
+DECLARE_UVERBS_NAMED_METHOD(SIW_METHOD_DM_QUERY,
+			    UVERBS_ATTR_IDR(SIW_ATTR_QUERY_DM_HANDLE,
+					    UVERBS_OBJECT_DM,
+					    UVERBS_ACCESS_READ, UA_MANDATORY),
+			    UVERBS_ATTR_PTR_OUT(SIW_ATTR_QUERY_DM_KEY,
+						UVERBS_ATTR_TYPE(u64),
+						UA_MANDATORY),
+			    UVERBS_ATTR_PTR_OUT(SIW_ATTR_QUERY_DM_LENGTH,
+						UVERBS_ATTR_TYPE(u64),
+						UA_MANDATORY));
+
+ADD_UVERBS_METHODS(siw_dm_query, UVERBS_OBJECT_DM,
+		   &UVERBS_METHOD(SIW_METHOD_DM_QUERY));
+
 /* What the core's uverbs ioctls know beyond its own attributes. */
 const struct uapi_definition siw_uapi_defs[] = {
 	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DM, &siw_dm_alloc),
+	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DM, &siw_dm_query),
 	UAPI_DEF_CHAIN_OBJ_TREE(UVERBS_OBJECT_DEVICE, &siw_query_context),
 	{},
 };

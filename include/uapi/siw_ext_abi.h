@@ -315,6 +315,10 @@ struct siw_cqe_ext {
  * SIW_ATTR_ALLOC_DM_KEY	UVERBS_METHOD_DM_ALLOC, output, __u64: mmap key of
  *			the device memory; the mapping has the length of the
  *			allocation rounded up to pages
+ * SIW_ATTR_QUERY_DM_HANDLE	SIW_METHOD_DM_QUERY, input: device memory of this
+ *			context, for a process that imports it
+ * SIW_ATTR_QUERY_DM_KEY	output, __u64: its mmap key
+ * SIW_ATTR_QUERY_DM_LENGTH	output, __u64: octets asked for when it was allocated
  */
 enum siw_query_context_attrs {
 	SIW_ATTR_QUERY_CONTEXT_RESP = 1U << 12,
@@ -322,6 +326,17 @@ enum siw_query_context_attrs {
 
 enum siw_alloc_dm_attrs {
 	SIW_ATTR_ALLOC_DM_KEY = 1U << 12,
+};
+
+/* Methods of ours, on UVERBS_OBJECT_DM */
+enum siw_dm_methods {
+	SIW_METHOD_DM_QUERY = 1U << 12,
+};
+
+enum siw_query_dm_attrs {
+	SIW_ATTR_QUERY_DM_HANDLE = 1U << 12,
+	SIW_ATTR_QUERY_DM_KEY,
+	SIW_ATTR_QUERY_DM_LENGTH,
 };
 
 #define SIW_EXT_LAYS_OUT(type, member, off) \
