@@ -398,6 +398,7 @@ static void qp_reset(struct siw_qp *qp)
 	memset(qp->term_rcvd, 0, sizeof(qp->term_rcvd));
 	memset(qp->term_sent, 0, sizeof(qp->term_sent));
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
+	WRITE_ONCE(qp->access_set, false);
 	if (qp->ctrl)
 		WRITE_ONCE(qp->ctrl->flags, 0);
 	siw_rdv_reset(qp);
@@ -497,6 +498,12 @@ static void qp_end_before_reset(struct siw_qp *qp)
 	flush_work(&qp->down_work);
 }
 
+static void qp_set_access(struct siw_qp *qp, int access)
+{
+	WRITE_ONCE(qp->access, access);
+	WRITE_ONCE(qp->access_set, true);
+}
+
 static enum ib_qp_state qp_shown_state(const struct siw_qp *qp)
 {
 	return siw_rdv_named(qp) ? siw_rdv_shown(qp) : qp->state;
@@ -535,7 +542,7 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	if (!rv && mask & IB_QP_STATE)
 		rv = qp_go(qp, attr, mask);
 	if (!rv && mask & IB_QP_ACCESS_FLAGS)
-		qp->access = attr->qp_access_flags;
+		qp_set_access(qp, attr->qp_access_flags);
 	mutex_unlock(&qp->mutex);
 	/* who asked for it finds the QP in error, and everything flushed */
 	if (!rv && mask & IB_QP_STATE && attr->qp_state == IB_QPS_ERR)

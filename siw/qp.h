@@ -186,7 +186,8 @@ enum siw_qp_layout {
  * @mws: memory windows only this QP may use (struct siw_mem)
  * @counter: counts for this QP in place of the device, or NULL; under RCU
  * @cap: capabilities granted
- * @access: qp_access_flags as set by modify, for query
+ * @access: qp_access_flags as set by modify
+ * @access_set: they were; see siw_qp_grants()
  */
 struct siw_qp {
 	struct ib_qp base;
@@ -262,6 +263,7 @@ struct siw_qp {
 	struct siw_counter __rcu *counter;
 	struct ib_qp_cap cap;
 	int access;
+	bool access_set;
 };
 
 static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
@@ -277,6 +279,16 @@ static inline void *siw_sq_slot(const struct siw_qp *qp, u32 idx)
 static inline struct siw_rqe *siw_rq_slot(const struct siw_qp *qp, u32 idx)
 {
 	return qp->rq + (idx & (qp->rq_size - 1)) * (size_t)qp->rq_stride;
+}
+
+/*
+ * Rights a peer may use at all. What a QP's owner says when it connects the QP by
+ * itself counts; rdma_cm says something of its own, without atomics.
+ */
+static inline u32 siw_qp_grants(const struct siw_qp *qp)
+{
+	return qp->conn.rdv_gen && READ_ONCE(qp->access_set) ?
+	       READ_ONCE(qp->access) : ~0u;
 }
 
 /* references: any context */

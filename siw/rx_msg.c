@@ -58,6 +58,19 @@ static enum iw_err rx_source_err(enum siw_mem_fault fault)
 	return map[fault];
 }
 
+/* As siw_mem_check(), and whether the QP is open for it at all. */
+static enum siw_mem_fault rx_check(struct siw_qp *qp,
+				   const struct siw_mem *mem, u64 to, u32 len,
+				   u32 access)
+{
+	enum siw_mem_fault fault = siw_mem_check(mem, &qp->base, to, len,
+						 access);
+
+	if (!fault && access & SIW_ACCESS_REMOTE & ~siw_qp_grants(qp))
+		fault = SIW_MEM_BAD_ACCESS;
+	return fault;
+}
+
 static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 					struct siw_cursor *c, u32 len,
 					u32 access)
@@ -67,7 +80,7 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return SIW_MEM_BAD_STAG;
-	fault = siw_mem_check(mem, &qp->base, to, len, access);
+	fault = rx_check(qp, mem, to, len, access);
 	if (!fault)
 		rx_place(mem, to, c, len);
 	siw_mem_end(mem);
@@ -275,7 +288,7 @@ static enum iw_err rx_check_source(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = siw_mem_check(mem, &qp->base, to, len, access);
+	fault = rx_check(qp, mem, to, len, access);
 	siw_mem_end(mem);
 	return rx_source_err(fault);
 }
@@ -330,8 +343,8 @@ static enum iw_err rx_atomic_mem(struct siw_qp *qp,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = siw_mem_check(mem, &qp->base, req->to, sizeof(u64),
-			      IB_ACCESS_REMOTE_ATOMIC);
+	fault = rx_check(qp, mem, req->to, sizeof(u64),
+			 IB_ACCESS_REMOTE_ATOMIC);
 	if (!fault) {
 		u64 *p = siw_mem_ptr(mem, req->to);
 
