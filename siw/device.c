@@ -17,6 +17,7 @@
 #include "mr.h"
 #include "mw.h"
 #include "netdev.h"
+#include "odp.h"
 #include "pd.h"
 #include "qp.h"
 #include "restrack.h"
@@ -27,6 +28,19 @@
 
 /* What libibverbs and ibv_devinfo know this vendor as */
 #define SIW_VENDOR_ID		0x626d74
+
+static void siw_query_odp(struct ib_device_attr *attr)
+{
+	if (!SIW_ODP_OFFERED)
+		return;
+	/* atomics are added by a provider that can post them */
+	attr->kernel_cap_flags |= IBK_ON_DEMAND_PAGING;
+	attr->odp_caps.general_caps = IB_ODP_SUPPORT | IB_ODP_SUPPORT_IMPLICIT;
+	attr->odp_caps.per_transport_caps.rc_odp_caps =
+		IB_ODP_SUPPORT_SEND | IB_ODP_SUPPORT_RECV |
+		IB_ODP_SUPPORT_WRITE | IB_ODP_SUPPORT_READ |
+		IB_ODP_SUPPORT_SRQ_RECV;
+}
 
 static int siw_query_device(struct ib_device *ibdev,
 			    struct ib_device_attr *attr,
@@ -72,6 +86,7 @@ static int siw_query_device(struct ib_device *ibdev,
 	/* timestamps are CLOCK_MONOTONIC in ns; the unit here is kHz */
 	attr->timestamp_mask = U64_MAX;
 	attr->hca_core_clock = 1000000;
+	siw_query_odp(attr);
 	return 0;
 }
 

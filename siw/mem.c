@@ -12,6 +12,7 @@
 #include "device.h"
 #include "mem.h"
 #include "mw.h"
+#include "odp.h"
 #include "pd.h"
 
 #define MEM_INDEX_BITS		24
@@ -104,6 +105,17 @@ static void mem_free_rcu(struct rcu_head *rcu)
 }
 
 /**
+ * siw_mem_free() - free memory that nobody finds any more
+ * @mem: memory; data paths may be about to see that it is not valid
+ *
+ * Context: any.
+ */
+void siw_mem_free(struct siw_mem *mem)
+{
+	call_rcu(&mem->rcu, mem_free_rcu);
+}
+
+/**
  * siw_mem_remove() - take memory away for good
  * @mem: from siw_mem_insert()
  *
@@ -116,7 +128,10 @@ void siw_mem_remove(struct siw_mem *mem)
 {
 	xa_erase(&mem->sdev->mems, mem_index(mem->stag));
 	siw_mem_revoke(mem);
-	call_rcu(&mem->rcu, mem_free_rcu);
+	if (mem->odp)
+		siw_odp_put(mem->odp);
+	else
+		siw_mem_free(mem);
 }
 
 /**
@@ -267,6 +282,10 @@ static void *mem_at(const struct siw_mem *mem, u64 to, u32 *run)
 	off = to - mem->va + mem->first_off;
 	idx = off >> PAGE_SHIFT;
 	in_page = off & ~PAGE_MASK;
+	if (unlikely(mem->kind == SIW_MEM_ODP)) {
+		*run = min_t(u32, *run, PAGE_SIZE - in_page);
+		return siw_odp_page(mem->odp, off >> PAGE_SHIFT) + in_page;
+	}
 	p = mem->kva[idx];
 	n = PAGE_SIZE - in_page;
 	while (n < *run && idx + 1 < mem->num_pages &&
@@ -296,7 +315,7 @@ void *siw_mem_ptr(const struct siw_mem *mem, u64 to)
 /**
  * siw_mem_copy_to() - place octets
  * @mem: memory
- * @to: tagged offset of the first; the range was checked
+ * @to: tagged offset of the first; the range was checked, and is present
  * @src: octets
  * @len: number of octets
  *
@@ -321,7 +340,7 @@ void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 /**
  * siw_mem_copy_from() - fetch octets
  * @mem: memory
- * @to: tagged offset of the first; the range was checked
+ * @to: tagged offset of the first; the range was checked, and is present
  * @dst: destination
  * @len: number of octets
  *

@@ -14,6 +14,7 @@
 #include <rdma/ib_verbs.h>
 
 struct siw_device;
+struct siw_odp;
 
 #define SIW_ACCESS_REMOTE	(IB_ACCESS_REMOTE_WRITE | \
 				 IB_ACCESS_REMOTE_READ | \
@@ -22,6 +23,7 @@ struct siw_device;
 enum siw_mem_kind {
 	SIW_MEM_PAGES,		/* page list: user regions, fast registration */
 	SIW_MEM_DMA,		/* all kernel memory: get_dma_mr */
+	SIW_MEM_ODP,		/* of a process, paged on demand */
 	SIW_MEM_WINDOW,		/* part of a user region, for peers alone */
 	SIW_MEM_NULL,		/* no memory: takes anything, gives zeros */
 };
@@ -40,6 +42,7 @@ enum siw_mem_inval {
  * @kva: page list, kernel addresses of pages of PAGE_SIZE
  * @num_pages: entries of @kva in use
  * @max_pages: entries of @kva there is room for
+ * @odp: pages that come and go, instead of @kva
  * @first_off: offset of @va within the first page
  * @va: tagged offset of the first octet
  * @len: octets
@@ -67,6 +70,7 @@ struct siw_mem {
 	void **kva;
 	u32 num_pages;
 	u32 max_pages;
+	struct siw_odp *odp;
 	u32 first_off;
 	u64 va;
 	u64 len;
@@ -96,12 +100,26 @@ enum siw_mem_fault {
 	SIW_MEM_WRAP,
 	SIW_MEM_BOUNDS,
 	SIW_MEM_ALIGN,		/* target of an atomic; not from siw_mem_check() */
+	SIW_MEM_ABSENT,		/* pages to be fetched; neither */
+};
+
+/**
+ * struct siw_mem_want - pages that a data path waits for
+ * @stag: memory
+ * @len: octets, 0: none
+ * @to: tagged offset of the first
+ */
+struct siw_mem_want {
+	u32 stag;
+	u32 len;
+	u64 to;
 };
 
 int siw_mem_init_null(struct siw_device *sdev);
 void siw_mem_exit_null(struct siw_device *sdev);
 int siw_mem_insert(struct siw_device *sdev, struct siw_mem *mem, int key);
 void siw_mem_remove(struct siw_mem *mem);
+void siw_mem_free(struct siw_mem *mem);
 struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag);
 
 struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag);

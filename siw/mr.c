@@ -12,6 +12,7 @@
 #include "device.h"
 #include "dmabuf.h"
 #include "mr.h"
+#include "odp.h"
 
 /**
  * siw_mr_alloc() - a region that has no STag yet
@@ -62,8 +63,12 @@ void siw_mr_free(struct siw_mr *mr)
 {
 	struct siw_device *sdev = to_siw_dev(mr->mem->pd->device);
 
-	kvfree(mr->mem->kva);
-	kfree(mr->mem);
+	if (mr->mem->odp) {
+		siw_odp_put(mr->mem->odp);
+	} else {
+		kvfree(mr->mem->kva);
+		kfree(mr->mem);
+	}
 	kfree(mr);
 	atomic_dec(&sdev->num_mr);
 }
@@ -241,6 +246,56 @@ static int mr_answer(struct siw_mr *mr, struct ib_udata *udata)
 	return ib_copy_to_udata(udata, &resp, sizeof(resp));
 }
 
+/* With its STag, and the answer. Everything is undone on error. */
+static struct ib_mr *mr_open_user(struct siw_mr *mr, int key,
+				  struct ib_udata *udata)
+{
+	int rv;
+
+	mr->mem->inval = SIW_INVAL_ALONE;
+	mr->mem->valid = true;
+	rv = mr_publish(to_siw_dev(mr->mem->pd->device), mr, key);
+	if (rv) {
+		if (mr->umem)
+			ib_umem_release(mr->umem);
+		siw_mr_free(mr);
+		return ERR_PTR(rv);
+	}
+	rv = mr_answer(mr, udata);
+	if (rv) {
+		siw_dereg_mr(&mr->base, NULL);
+		return ERR_PTR(rv);
+	}
+	return &mr->base;
+}
+
+/* Nothing is pinned or even looked at yet; a whole address space may do. */
+static struct ib_mr *mr_reg_odp(struct ib_pd *pd, u64 start, u64 len, u64 iova,
+				int access, int key, struct ib_udata *udata)
+{
+	bool all = !start && len == U64_MAX;
+	struct siw_mr *mr;
+	u64 end;
+	int rv;
+
+	if (access & ~SIW_ODP_ACCESS || !SIW_ODP_OFFERED)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (!len || (!all && (check_add_overflow(start, len, &end) ||
+			      PAGE_ALIGN(end) < end)))
+		return ERR_PTR(-EINVAL);
+	mr = siw_mr_alloc(pd, SIW_MEM_ODP, 0);
+	if (IS_ERR(mr))
+		return ERR_CAST(mr);
+	rv = siw_odp_create(mr->mem, start, len, ib_access_writable(access));
+	if (rv) {
+		siw_mr_free(mr);
+		return ERR_PTR(rv);
+	}
+	mr_set_rights(mr->mem, access, iova);
+	mr->mem->len = len;
+	return mr_open_user(mr, key, udata);
+}
+
 /**
  * siw_reg_user_mr() - ib_device_ops.reg_user_mr
  * @pd: protection domain
@@ -250,6 +305,8 @@ static int mr_answer(struct siw_mr *mr, struct ib_udata *udata)
  * @access: rights
  * @udata: driver bytes
  *
+ * With IB_ACCESS_ON_DEMAND see odp.c: no memory windows then.
+ *
  * Context: process.
  * Return: the region or an ERR_PTR: -EINVAL for an empty or wrapping range
  * or too few driver bytes, -EOPNOTSUPP for rights unknown, -ENOMEM, or what
@@ -258,43 +315,30 @@ static int mr_answer(struct siw_mr *mr, struct ib_udata *udata)
 struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 			      int access, struct ib_udata *udata)
 {
-	struct siw_device *sdev = to_siw_dev(pd->device);
 	struct mr_pages pages = {};
 	struct siw_mr *mr;
 	int key, rv;
 
-	if (access & ~SIW_MR_ACCESS)
+	if (access & ~(SIW_MR_ACCESS | IB_ACCESS_ON_DEMAND))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (!siw_mr_iova_ok(iova, len))
 		return ERR_PTR(-EINVAL);
 	key = mr_user_key(udata);
 	if (key < 0 && key != -ENOKEY)
 		return ERR_PTR(key);
+	if (access & IB_ACCESS_ON_DEMAND)
+		return mr_reg_odp(pd, start, len, iova, access, key, udata);
 	mr = siw_mr_alloc(pd, SIW_MEM_PAGES, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
 	rv = mr_pin(pd->device, start, len, access, &pages);
-	if (rv)
-		goto err_free;
-	mr_set_rights(mr->mem, access, iova);
-	mr->mem->inval = SIW_INVAL_ALONE;
-	mr_swap_pages(mr, &pages);
-	mr->mem->valid = true;
-	rv = mr_publish(sdev, mr, key);
-	if (rv)
-		goto err_unpin;
-	rv = mr_answer(mr, udata);
 	if (rv) {
-		siw_dereg_mr(&mr->base, NULL);
+		siw_mr_free(mr);
 		return ERR_PTR(rv);
 	}
-	return &mr->base;
-
-err_unpin:
-	ib_umem_release(mr->umem);
-err_free:
-	siw_mr_free(mr);
-	return ERR_PTR(rv);
+	mr_set_rights(mr->mem, access, iova);
+	mr_swap_pages(mr, &pages);
+	return mr_open_user(mr, key, udata);
 }
 
 /* Do pages have to be pinned anew for what @flags change? */
@@ -367,9 +411,8 @@ struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
 	return NULL;
 }
 
-/* What an advice names is there already: regions are pinned. */
-static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
-		     const struct ib_sge *sge, u32 right)
+static int mr_may_advise(struct siw_device *sdev, const struct ib_pd *pd,
+			 const struct ib_sge *sge, u32 right)
 {
 	struct siw_mem *mem = siw_mem_begin(sdev, sge->lkey);
 	int rv = 0;
@@ -387,6 +430,27 @@ static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
 	return rv;
 }
 
+/*
+ * What is pinned is there already. Else it is read in before this returns,
+ * also when the caller would not wait for it, who then hears of no failure.
+ */
+static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
+		     const struct ib_sge *sge, u32 right, bool fault,
+		     bool flush)
+{
+	struct siw_mem_want want = {
+		.stag = sge->lkey,
+		.to = sge->addr,
+		.len = sge->length,
+	};
+	int rv = mr_may_advise(sdev, pd, sge, right);
+
+	if (rv)
+		return rv;
+	rv = siw_odp_fetch(sdev, &want, fault);
+	return flush ? rv : 0;
+}
+
 /**
  * siw_advise_mr() - ib_device_ops.advise_mr
  * @pd: protection domain
@@ -399,12 +463,14 @@ static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
  * Context: process.
  * Return: 0, -EOPNOTSUPP for another advice, -ENOENT for an STag unknown,
  * -EPERM for one of another domain, or a prefetch for writing without the
- * right, -EFAULT out of bounds, -EINVAL for what is no region.
+ * right, -EFAULT out of bounds or with nothing there, -EINVAL for what is no region.
  */
 int siw_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
 		  u32 flags, struct ib_sge *sg_list, u32 num_sge,
 		  struct uverbs_attr_bundle *attrs)
 {
+	bool fault = advice != IB_UVERBS_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT;
+	bool flush = flags & IB_UVERBS_ADVISE_MR_FLAG_FLUSH;
 	u32 right = 0;
 	u32 i;
 	int rv;
@@ -420,7 +486,8 @@ int siw_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
 		return -EOPNOTSUPP;
 	}
 	for (i = 0; i < num_sge; i++) {
-		rv = mr_advise(to_siw_dev(pd->device), pd, &sg_list[i], right);
+		rv = mr_advise(to_siw_dev(pd->device), pd, &sg_list[i], right,
+			       fault, flush);
 		if (rv)
 			return rv;
 	}

@@ -17,6 +17,10 @@ struct ib_umem;
 			 IB_ACCESS_MW_BIND | IB_ZERO_BASED | \
 			 IB_ACCESS_HUGETLB | IB_ACCESS_OPTIONAL)
 
+/* Windows would need pages that stay. */
+#define SIW_ODP_ACCESS	((SIW_MR_ACCESS & ~IB_ACCESS_MW_BIND) | \
+			 IB_ACCESS_ON_DEMAND)
+
 /**
  * struct siw_mr - a memory region
  * @base: verbs object

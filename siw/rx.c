@@ -18,6 +18,7 @@
 #include "counter.h"
 #include "cursor.h"
 #include "llp.h"
+#include "odp.h"
 #include "proto/mpa.h"
 #include "qp.h"
 #include "rx.h"
@@ -94,6 +95,7 @@ static void rx_fault(struct siw_qp *qp, enum iw_err err, const void *ulpdu,
 {
 	set_bit(SIW_QPF_RX_STOP, &qp->flags);
 	qp->rx.paused = false;
+	qp->rx.lost = false;
 	if (err == IW_ERR_TERMINATED) {
 		siw_qp_down(qp, SIW_DOWN_TERM, err);
 		return;
@@ -130,6 +132,15 @@ static bool rx_wait_for_receive(struct siw_qp *qp)
 	rx->paused = true;
 	rx->patience = jiffies + msecs_to_jiffies(ms);
 	siw_qp_stat_add(qp, SIW_STAT_RNR_WAITS, 1);
+	return true;
+}
+
+/* Pages are missing, which softirq cannot get. True: come again with them. */
+static bool rx_wait_for_pages(struct siw_rx *rx)
+{
+	if (!rx->want.len)
+		return false;
+	rx->paused = false;
 	return true;
 }
 
@@ -171,12 +182,14 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		err = siw_rx_segment(qp, &seg, hdr, &payload);
 	}
 	if (unlikely(err)) {
-		if (err == IW_ERR_NO_BUFFER && rx_wait_for_receive(qp))
+		if (err == IW_ERR_NO_BUFFER && (rx_wait_for_pages(&qp->rx) ||
+						rx_wait_for_receive(qp)))
 			return -EAGAIN;
 		rx_fault(qp, err, hdr, n, ulpdu_len);
 		return -EPIPE;
 	}
 	qp->rx.paused = false;
+	qp->rx.lost = false;
 	rdmap_rx_commit(&qp->rx.proto, &seg);
 	qp->rx.ended = seg.last && rdmap_is_acked(&seg);
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
@@ -404,6 +417,23 @@ static void rx_defer(struct siw_qp *qp)
 	}
 }
 
+/* What softirq could not get, either. */
+static void rx_fetch_pages(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	struct siw_mem_want want;
+
+	siw_llp_lock(qp->llp);
+	want = rx->want;
+	rx->want.len = 0;
+	siw_llp_unlock(qp->llp);
+	if (!want.len || !siw_odp_fetch(qp->sdev, &want, true))
+		return;
+	siw_llp_lock(qp->llp);
+	rx->lost = true;
+	siw_llp_unlock(qp->llp);
+}
+
 /* The peer is told what was handled: once for all that came together. */
 static void rx_acknowledge(struct siw_qp *qp)
 {
@@ -419,6 +449,8 @@ static int rx_read(struct siw_qp *qp)
 
 	if (rx->want_size)
 		rx_buf_grow_slow(qp);
+	if (rx->want.len)
+		rx_fetch_pages(qp);
 	if (rx->held) {
 		/* no octet may come that would bring the actor here */
 		siw_llp_lock(qp->llp);
@@ -450,7 +482,8 @@ void siw_rx_ready(struct siw_qp *qp)
 	}
 	rv = siw_llp_read_locked(qp->llp, siw_rx_actor, qp, RX_SHARE);
 	rx_acknowledge(qp);
-	if (rv == -ENOMEM || qp->rx.paused || siw_llp_readable(qp->llp))
+	if (rv == -ENOMEM || qp->rx.paused || qp->rx.want.len ||
+	    siw_llp_readable(qp->llp))
 		rx_defer(qp);
 }
 
@@ -470,7 +503,7 @@ static void rx_work(struct work_struct *work)
 		queue_delayed_work(siw_wq, &qp->rx.work, RX_PAUSE);
 		return;
 	}
-	if (rv > 0 && siw_llp_readable(qp->llp)) {
+	if (qp->rx.want.len || (rv > 0 && siw_llp_readable(qp->llp))) {
 		queue_delayed_work(siw_wq, &qp->rx.work, 0);
 		return;
 	}
@@ -509,7 +542,8 @@ void siw_rx_finish(struct siw_qp *qp)
 		/* nobody is left to post the receive */
 		if (qp->rx.paused && test_bit(SIW_QPF_GONE, &qp->flags))
 			return;
-	} while (rv > 0 || qp->rx.paused || (rv == -ENOMEM && --tries));
+	} while (rv > 0 || qp->rx.paused || qp->rx.want.len ||
+		 (rv == -ENOMEM && --tries));
 }
 
 /**
@@ -537,6 +571,8 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->held = 0;
 	rx->heard = false;
 	rx->paused = false;
+	rx->lost = false;
+	rx->want.len = 0;
 	rx->done = 0;
 	rx->ack = 0;
 }

@@ -7,6 +7,7 @@
 
 #include <linux/workqueue.h>
 #include <rdma/siw-abi.h>
+#include "mem.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
 
@@ -26,6 +27,8 @@ struct siw_qp;
  * @held_wire: its octets in the stream
  * @paused: the stream waits for a receive
  * @patience: until when, in jiffies
+ * @want: pages the stream waits for
+ * @lost: they cannot be had
  * @heard: something came from the peer
  * @want_size: memory for @buf that softirq could not get
  * @rqe: private copy of the receive in use
@@ -57,7 +60,9 @@ struct siw_rx {
 	u32 held_wire;
 	u16 held_ulpdu;
 	bool paused;
+	bool lost;
 	unsigned long patience;
+	struct siw_mem_want want;
 	u32 want_size;
 	struct siw_rqe *rqe;
 	bool rqe_valid;

@@ -8,6 +8,7 @@
 #include "counter.h"
 #include "cursor.h"
 #include "mem.h"
+#include "odp.h"
 #include "proto/rdmap.h"
 #include "qp.h"
 #include "rx.h"
@@ -38,6 +39,7 @@ static enum iw_err rx_tagged_err(enum siw_mem_fault fault)
 		[SIW_MEM_BAD_ACCESS] = IW_ERR_TAG_ACCESS,
 		[SIW_MEM_WRAP] = IW_ERR_TAG_WRAP,
 		[SIW_MEM_BOUNDS] = IW_ERR_TAG_BOUNDS,
+		[SIW_MEM_ABSENT] = IW_ERR_NO_BUFFER,
 	};
 
 	return map[fault];
@@ -53,6 +55,7 @@ static enum iw_err rx_source_err(enum siw_mem_fault fault)
 		[SIW_MEM_WRAP] = IW_ERR_SRC_WRAP,
 		[SIW_MEM_BOUNDS] = IW_ERR_SRC_BOUNDS,
 		[SIW_MEM_ALIGN] = IW_ERR_ATOMIC_ALIGN,
+		[SIW_MEM_ABSENT] = IW_ERR_NO_BUFFER,
 	};
 
 	return map[fault];
@@ -71,6 +74,24 @@ static enum siw_mem_fault rx_check(struct siw_qp *qp,
 	return fault;
 }
 
+/* What the range, which was checked, lacks for being copied at once. */
+static enum siw_mem_fault rx_present(struct siw_qp *qp,
+				     const struct siw_mem *mem, u32 stag,
+				     u64 to, u32 len)
+{
+	if (siw_mem_present(mem, to, len))
+		return SIW_MEM_OK;
+	/* the process has nothing there */
+	if (qp->rx.lost)
+		return SIW_MEM_BOUNDS;
+	qp->rx.want = (struct siw_mem_want) {
+		.stag = stag,
+		.to = to,
+		.len = len,
+	};
+	return SIW_MEM_ABSENT;
+}
+
 static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 					struct siw_cursor *c, u32 len,
 					u32 access)
@@ -82,6 +103,8 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 		return SIW_MEM_BAD_STAG;
 	fault = rx_check(qp, mem, to, len, access);
 	if (!fault)
+		fault = rx_present(qp, mem, stag, to, len);
+	if (!fault)
 		rx_place(mem, to, c, len);
 	siw_mem_end(mem);
 	return fault;
@@ -92,16 +115,17 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 static enum iw_err rx_write(struct siw_qp *qp, const struct ddp_seg *seg,
 			    const void *ulpdu, struct siw_cursor *c)
 {
-	enum siw_mem_fault fault;
+	enum siw_mem_fault fault = SIW_MEM_OK;
 
 	if (!qp->rx.proto.tag[0].open)
 		qp->rx.write_len = 0;
-	qp->rx.write_len += seg->payload_len;
 	/* STag and TO of no octets must not be looked at (RFC 5041 5.2) */
-	if (!seg->payload_len)
-		return IW_OK;
-	fault = rx_place_stag(qp, seg->stag, seg->to, c, seg->payload_len,
-			      IB_ACCESS_REMOTE_WRITE);
+	if (seg->payload_len)
+		fault = rx_place_stag(qp, seg->stag, seg->to, c,
+				      seg->payload_len,
+				      IB_ACCESS_REMOTE_WRITE);
+	if (!fault)
+		qp->rx.write_len += seg->payload_len;
 	return rx_tagged_err(fault);
 }
 
@@ -149,26 +173,36 @@ static enum iw_err rx_receive_failed(struct siw_qp *qp, u8 status,
 	return err;
 }
 
-static bool rx_scatter(struct siw_qp *qp, struct siw_cursor *c, u32 len)
+static enum siw_mem_fault rx_scatter(struct siw_qp *qp, struct siw_cursor *c,
+				     u32 len)
 {
 	struct siw_rx *rx = &qp->rx;
+	u32 cur_off = rx->cur_off;
+	u32 left = len;
+	u8 cur = rx->cur;
 
-	while (len) {
-		const struct siw_sge *sge = &rx->rqe->sge[rx->cur];
-		u32 n = min(len, sge->length - rx->cur_off);
+	while (left) {
+		const struct siw_sge *sge = &rx->rqe->sge[cur];
+		u32 n = min(left, sge->length - cur_off);
+		enum siw_mem_fault fault = SIW_MEM_OK;
 
-		if (n && rx_place_stag(qp, sge->lkey, sge->laddr + rx->cur_off,
-				       c, n, IB_ACCESS_LOCAL_WRITE))
-			return false;
-		rx->placed += n;
-		rx->cur_off += n;
-		len -= n;
-		if (rx->cur_off == sge->length) {
-			rx->cur++;
-			rx->cur_off = 0;
+		if (n)
+			fault = rx_place_stag(qp, sge->lkey,
+					      sge->laddr + cur_off, c, n,
+					      IB_ACCESS_LOCAL_WRITE);
+		if (fault)
+			return fault;
+		cur_off += n;
+		left -= n;
+		if (cur_off == sge->length) {
+			cur++;
+			cur_off = 0;
 		}
 	}
-	return true;
+	rx->cur = cur;
+	rx->cur_off = cur_off;
+	rx->placed += len;
+	return SIW_MEM_OK;
 }
 
 static enum iw_err rx_invalidate(struct siw_qp *qp, u32 stag)
@@ -214,6 +248,7 @@ static enum iw_err rx_deliver_send(struct siw_qp *qp,
 static enum iw_err rx_send(struct siw_qp *qp, const struct ddp_seg *seg,
 			   const void *ulpdu, struct siw_cursor *c)
 {
+	enum siw_mem_fault fault;
 	enum iw_err err;
 
 	if (!rx_take_receive(qp))
@@ -221,7 +256,10 @@ static enum iw_err rx_send(struct siw_qp *qp, const struct ddp_seg *seg,
 	err = rdmap_check_size(seg, qp->rx.room);
 	if (err)
 		return rx_receive_failed(qp, SIW_WC_LOC_LEN_ERR, err);
-	if (!rx_scatter(qp, c, seg->payload_len))
+	fault = rx_scatter(qp, c, seg->payload_len);
+	if (fault == SIW_MEM_ABSENT)
+		return IW_ERR_NO_BUFFER;
+	if (fault)
 		return rx_receive_failed(qp, SIW_WC_LOC_PROT_ERR,
 					 IW_ERR_DDP_LOCAL);
 	return seg->last ? rx_deliver_send(qp, seg) : IW_OK;
@@ -345,6 +383,8 @@ static enum iw_err rx_atomic_mem(struct siw_qp *qp,
 		return IW_ERR_SRC_STAG;
 	fault = rx_check(qp, mem, req->to, sizeof(u64),
 			 IB_ACCESS_REMOTE_ATOMIC);
+	if (!fault)
+		fault = rx_present(qp, mem, req->stag, req->to, sizeof(u64));
 	if (!fault) {
 		u64 *p = siw_mem_ptr(mem, req->to);
 
@@ -432,6 +472,8 @@ static enum iw_err rx_read_resp(struct siw_qp *qp, const struct ddp_seg *seg,
 	if (seg->payload_len)
 		fault = rx_place_stag(qp, seg->stag, seg->to, c,
 				      seg->payload_len, IB_ACCESS_LOCAL_WRITE);
+	if (fault == SIW_MEM_ABSENT)
+		return IW_ERR_NO_BUFFER;
 	if (fault) {
 		siw_orq_done(qp, SIW_WC_LOC_PROT_ERR);
 		return rx_tagged_err(fault);
@@ -466,6 +508,8 @@ static enum iw_err rx_atomic_resp(struct siw_qp *qp,
 	siw_cursor_buf(&c, &resp.value, sizeof(resp.value));
 	fault = rx_place_stag(qp, e->sink_stag, e->sink_to, &c,
 			      sizeof(resp.value), IB_ACCESS_LOCAL_WRITE);
+	if (fault == SIW_MEM_ABSENT)
+		return IW_ERR_NO_BUFFER;
 	siw_orq_done(qp, fault ? SIW_WC_LOC_PROT_ERR : SIW_WC_SUCCESS);
 	return fault ? IW_ERR_LOCAL : IW_OK;
 }

@@ -12,6 +12,7 @@
 #include <linux/wait_bit.h>
 
 #include "counter.h"
+#include "odp.h"
 #include "proto/mpa.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
@@ -144,6 +145,18 @@ static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 	return TX_YIELD;
 }
 
+/* Gets the pages that were missing, if this context can. */
+static bool tx_fetch_pages(struct siw_qp *qp, bool bh)
+{
+	struct siw_tx *tx = &qp->tx;
+	struct siw_mem_want want = tx->want;
+
+	tx->want.len = 0;
+	if (!bh)
+		tx->lost = siw_odp_fetch(qp->sdev, &want, true);
+	return !bh;
+}
+
 static void tx_watch_idle(struct siw_qp *qp)
 {
 	if (qp->tx.buf.num && !delayed_work_pending(&qp->tx.idle))
@@ -170,6 +183,11 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 			return tx_failed(qp, rv);
 		if (sent)
 			return tx_failed(qp, sent);
+		if (rv == 0 && tx->want.len) {
+			if (!tx_fetch_pages(qp, bh))
+				return TX_YIELD;
+			continue;
+		}
 		if (rv == 0 && tx->starved)
 			return tx_starved(qp, bh);
 		/* a full burst, or completions, may have been what was missing */
@@ -457,6 +475,8 @@ void siw_tx_reset(struct siw_qp *qp)
 	tx->out_len = 0;
 	tx->eor = false;
 	tx->starved = false;
+	tx->lost = false;
+	tx->want.len = 0;
 	tx->rtr = SIW_RTR_MSG_NONE;
 	tx->msg.active = false;
 	tx->msg.imm = 0;

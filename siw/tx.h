@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 #include <rdma/siw-abi.h>
 #include "llp.h"
+#include "mem.h"
 #include "proto/term.h"
 #include "txbuf.h"
 
@@ -94,6 +95,8 @@ struct siw_tx_msg {
  * @loaded: @wqe holds a request that could not be started yet
  * @turn: a Read Response was sent last: the send queue is next
  * @starved: no page was to be had for the next FPDU
+ * @want: pages that the next FPDU needs
+ * @lost: they cannot be had
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for
  * @built: stream position behind what was built
@@ -118,6 +121,8 @@ struct siw_tx {
 	bool loaded;
 	bool turn;
 	bool starved;
+	bool lost;
+	struct siw_mem_want want;
 	u32 out_len;
 	u32 mulpdu;
 	u32 emss;

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "mr.h"
 #include "mw.h"
+#include "odp.h"
 #include "proto/rdmap.h"
 #include "qp.h"
 
@@ -78,6 +79,19 @@ static void tx_commit(struct siw_qp *qp, void *fpdu)
 
 /* ---------------------------------------------------------- payload --- */
 
+/* Only a process can get the pages; -EFAULT: it could not. */
+static int tx_absent(struct siw_tx *tx, u32 stag, u64 to, u32 len)
+{
+	if (tx->lost)
+		return -EFAULT;
+	tx->want = (struct siw_mem_want) {
+		.stag = stag,
+		.to = to,
+		.len = len,
+	};
+	return -EAGAIN;
+}
+
 static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
 			 u32 off, void *dst, u32 len, u32 access)
 {
@@ -88,36 +102,47 @@ static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
 		return -EFAULT;
 	if (siw_mem_check(mem, &qp->base, sge->laddr + off, len, access))
 		rv = -EFAULT;
+	else if (unlikely(!siw_mem_present(mem, sge->laddr + off, len)))
+		rv = tx_absent(&qp->tx, sge->lkey, sge->laddr + off, len);
 	else
 		siw_mem_copy_from(mem, sge->laddr + off, dst, len);
 	siw_mem_end(mem);
 	return rv;
 }
 
-/* Copies the next @len octets of the message to @dst. */
+/*
+ * Copies the next @len octets of the message to @dst. -EAGAIN: none were, pages
+ * are missing; -EFAULT.
+ */
 static int tx_gather(struct siw_qp *qp, void *dst, u32 len)
 {
 	struct siw_tx_msg *msg = &qp->tx.msg;
 	u32 access = msg->remote ? IB_ACCESS_REMOTE_READ : 0;
+	u32 cur_off = msg->cur_off;
+	u8 cur = msg->cur;
+	int rv;
 
 	if (msg->inl) {
 		memcpy(dst, (const u8 *)msg->sge + msg->sent, len);
 		return 0;
 	}
 	while (len) {
-		const struct siw_sge *sge = &msg->sge[msg->cur];
-		u32 n = min(len, sge->length - msg->cur_off);
+		const struct siw_sge *sge = &msg->sge[cur];
+		u32 n = min(len, sge->length - cur_off);
 
-		if (n && tx_gather_one(qp, sge, msg->cur_off, dst, n, access))
-			return -EFAULT;
+		rv = n ? tx_gather_one(qp, sge, cur_off, dst, n, access) : 0;
+		if (rv)
+			return rv;
 		dst += n;
 		len -= n;
-		msg->cur_off += n;
-		if (msg->cur_off == sge->length) {
-			msg->cur++;
-			msg->cur_off = 0;
+		cur_off += n;
+		if (cur_off == sge->length) {
+			cur++;
+			cur_off = 0;
 		}
 	}
+	msg->cur = cur;
+	msg->cur_off = cur_off;
 	return 0;
 }
 
@@ -148,7 +173,7 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 	return tx->mulpdu;
 }
 
-/* The next FPDU of the message in progress. 1, 0: no room, or an error. */
+/* The next FPDU of the message in progress. 1, 0: not yet, or an error. */
 static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -157,6 +182,7 @@ static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
 	u32 n, hdr, ulpdu;
 	bool last;
 	void *p;
+	int rv;
 
 	n = ddp_next_payload(msg->len, msg->sent, mulpdu, msg->tagged, &last);
 	ulpdu = n + (msg->tagged ? DDP_TAGGED_LEN : DDP_UNTAGGED_LEN);
@@ -164,8 +190,12 @@ static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
 	if (!p)
 		return 0;
 	hdr = tx_put_head(msg, p, n, last);
-	if (tx_gather(qp, p + hdr, n))
-		return -EFAULT;
+	rv = tx_gather(qp, p + hdr, n);
+	if (rv == -EAGAIN)
+		return 0;
+	tx->lost = false;
+	if (rv)
+		return rv;
 	tx_commit(qp, p);
 	if (last) {
 		msg->active = false;

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * On-demand paging. A region with it pins nothing: its pages are looked up when
+ * data first go there, in process context, and forgotten as soon as the
+ * process's memory changes under them (munmap, fork, swap, migration).
+ *
+ * A data path that finds a page missing does nothing, notes the range and lets
+ * a process call siw_odp_fetch(); then it tries again.
+ *
+ * The mm tells of a change before it happens and waits for us meanwhile:
+ * odp_invalidate() shuts the region, waits until no data path is inside of
+ * siw_mem_begin() .. siw_mem_end(), and drops the pages.
+ */
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "compat/odp.h"
+#include "device.h"
+#include "mem.h"
+#include "odp.h"
+
+#define ODP_CHUNK_BITS		9
+#define ODP_CHUNK		BIT(ODP_CHUNK_BITS)
+/* Pages looked up at once. */
+#define ODP_BATCH		16
+/* Times that the memory may change while its pages are looked up. */
+#define ODP_TRIES		1000
+
+/**
+ * struct odp_chunk - pages of 2 MiB of addresses
+ * @kva: their kernel addresses, NULL: not there
+ */
+struct odp_chunk {
+	void *kva[ODP_CHUNK];
+};
+
+/**
+ * struct siw_odp - the pages of a region
+ * @notifier: tells when the process's memory changes
+ * @mem: the region's memory; freed with this
+ * @start: address of page 0 in the process
+ * @writable: all pages are looked up for writing
+ * @shut: no page is there for data paths just now
+ * @lock: guards changes of @chunks and @shut; taken under locks of the mm
+ * @chunks: struct odp_chunk by page number / ODP_CHUNK; what a data path finds
+ *	stays until siw_mem_end()
+ * @ref: the region, and who looks up pages
+ */
+struct siw_odp {
+	struct mmu_interval_notifier notifier;
+	struct siw_mem *mem;
+	unsigned long start;
+	bool writable;
+	bool shut;
+	struct mutex lock;	/* see above */
+	struct xarray chunks;
+	struct kref ref;
+};
+
+/* ------------------------------------------------------ what is there --- */
+
+static void *odp_find(struct siw_odp *odp, u64 idx)
+{
+	struct odp_chunk *chunk;
+
+	chunk = xa_load(&odp->chunks, idx >> ODP_CHUNK_BITS);
+	/* pairs with odp_keep() */
+	return chunk ? READ_ONCE(chunk->kva[idx & (ODP_CHUNK - 1)]) : NULL;
+}
+
+static u64 odp_index(const struct siw_mem *mem, u64 to)
+{
+	return (to - mem->va + mem->first_off) >> PAGE_SHIFT;
+}
+
+/**
+ * siw_odp_present() - are all pages of a range there
+ * @mem: memory with on-demand paging
+ * @to: tagged offset of the first octet; the range was checked
+ * @len: octets, not 0
+ *
+ * Context: as siw_mem_present(). Return: true if they are.
+ */
+bool siw_odp_present(const struct siw_mem *mem, u64 to, u32 len)
+{
+	u64 idx = odp_index(mem, to);
+	u64 last = odp_index(mem, to + len - 1);
+
+	/* after siw_mem_begin() has counted us; pairs with odp_drop() */
+	if (smp_load_acquire(&mem->odp->shut))
+		return false;
+	for (; idx <= last; idx++)
+		if (!odp_find(mem->odp, idx))
+			return false;
+	return true;
+}
+
+/**
+ * siw_odp_page() - kernel address of a page
+ * @odp: pages
+ * @idx: page number
+ *
+ * Context: after siw_odp_present() said so. Return: the address.
+ */
+void *siw_odp_page(struct siw_odp *odp, u64 idx)
+{
+	return odp_find(odp, idx);
+}
+
+/* --------------------------------------------------- what goes away --- */
+
+static void odp_drop(struct siw_odp *odp, u64 first, u64 last)
+{
+	struct odp_chunk *chunk;
+	unsigned long ci = first >> ODP_CHUNK_BITS;
+
+	lockdep_assert_held(&odp->lock);
+	if (!xa_find(&odp->chunks, &ci, last >> ODP_CHUNK_BITS, XA_PRESENT))
+		return;
+	WRITE_ONCE(odp->shut, true);
+	/* pairs with siw_mem_begin(): it sees this or we see the user */
+	smp_mb();
+	while (atomic_read(&odp->mem->users))
+		cpu_relax();
+	xa_for_each_range(&odp->chunks, ci, chunk, first >> ODP_CHUNK_BITS,
+			  last >> ODP_CHUNK_BITS) {
+		u64 base = (u64)ci << ODP_CHUNK_BITS;
+		u32 from = first > base ? first - base : 0;
+		u32 to = min_t(u64, last - base, ODP_CHUNK - 1);
+
+		memset(&chunk->kva[from], 0, (to - from + 1) * sizeof(void *));
+		if (memchr_inv(chunk, 0, sizeof(*chunk)))
+			continue;
+		xa_erase(&odp->chunks, ci);
+		kfree(chunk);
+	}
+	/* the pages before who finds the region open */
+	smp_store_release(&odp->shut, false);
+}
+
+static bool odp_invalidate(struct mmu_interval_notifier *notifier,
+			   const struct mmu_notifier_range *range,
+			   unsigned long seq)
+{
+	struct siw_odp *odp = container_of(notifier, struct siw_odp, notifier);
+	u64 first = 0;
+
+	if (mmu_notifier_range_blockable(range))
+		mutex_lock(&odp->lock);
+	else if (!mutex_trylock(&odp->lock))
+		return false;
+	mmu_interval_set_seq(notifier, seq);
+	if (range->start > odp->start)
+		first = (range->start - odp->start) >> PAGE_SHIFT;
+	odp_drop(odp, first, (range->end - 1 - odp->start) >> PAGE_SHIFT);
+	mutex_unlock(&odp->lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops odp_notifier_ops = {
+	.invalidate = odp_invalidate,
+};
+
+/* ------------------------------------------------------- what comes --- */
+
+/* As get_user_pages_remote(). */
+static long odp_look_up(struct siw_odp *odp, u64 idx, u32 num, bool fault,
+			struct page **pages)
+{
+	struct mm_struct *mm = odp->notifier.mm;
+	unsigned int flags = fault ? 0 : FOLL_NOFAULT;
+	int locked = 1;
+	long rv;
+
+	if (odp->writable)
+		flags |= FOLL_WRITE;
+	/* the process may be gone */
+	if (!mmget_not_zero(mm))
+		return -EFAULT;
+	mmap_read_lock(mm);
+	rv = compat_get_pages(mm, odp->start + (idx << PAGE_SHIFT), num, flags,
+			      pages, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	mmput(mm);
+	return rv;
+}
+
+/* @spare is used up if there was no chunk. 0, -EAGAIN without, -ENOMEM. */
+static int odp_keep(struct siw_odp *odp, u64 idx, struct page **pages,
+		    long num, struct odp_chunk **spare)
+{
+	unsigned long ci = idx >> ODP_CHUNK_BITS;
+	struct odp_chunk *chunk = xa_load(&odp->chunks, ci);
+	long i;
+
+	lockdep_assert_held(&odp->lock);
+	if (!chunk && !*spare)
+		return -EAGAIN;
+	if (!chunk) {
+		/* the mm may wait for this lock to free memory */
+		if (xa_is_err(xa_store(&odp->chunks, ci, *spare, GFP_ATOMIC)))
+			return -ENOMEM;
+		chunk = *spare;
+		*spare = NULL;
+	}
+	for (i = 0; i < num; i++) {
+		/* a data path may look for it right now */
+		WRITE_ONCE(chunk->kva[(idx + i) & (ODP_CHUNK - 1)],
+			   page_address(pages[i]));
+	}
+	return 0;
+}
+
+/* Pages of one chunk; how many are there now, -EAGAIN, or an error. */
+static long odp_try_batch(struct siw_odp *odp, u64 idx, u32 num, bool fault,
+			  struct odp_chunk **spare)
+{
+	struct page *pages[ODP_BATCH];
+	unsigned long seq;
+	long i, got, rv;
+
+	seq = mmu_interval_read_begin(&odp->notifier);
+	got = odp_look_up(odp, idx, num, fault, pages);
+	if (got <= 0)
+		return got ? got : -EFAULT;
+	mutex_lock(&odp->lock);
+	if (mmu_interval_read_retry(&odp->notifier, seq))
+		rv = -EAGAIN;
+	else
+		rv = odp_keep(odp, idx, pages, got, spare);
+	mutex_unlock(&odp->lock);
+	/* from here on the notifier is what keeps them */
+	for (i = 0; i < got; i++)
+		put_page(pages[i]);
+	return rv ? rv : got;
+}
+
+static long odp_batch(struct siw_odp *odp, u64 idx, u32 num, bool fault)
+{
+	struct odp_chunk *spare = NULL;
+	int tries = ODP_TRIES;
+	long rv;
+
+	do {
+		if (!spare && !xa_load(&odp->chunks, idx >> ODP_CHUNK_BITS)) {
+			spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
+			if (!spare)
+				return -ENOMEM;
+		}
+		rv = odp_try_batch(odp, idx, num, fault, &spare);
+	} while (rv == -EAGAIN && --tries);
+	kfree(spare);
+	return rv;
+}
+
+static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
+{
+	while (idx <= last) {
+		u64 end = min(last, idx | (ODP_CHUNK - 1));
+		long rv = odp_batch(odp, idx, min_t(u64, end - idx + 1,
+						    ODP_BATCH), fault);
+
+		if (rv < 0 && fault)
+			/* whoever wants them asks again */
+			return rv == -EAGAIN ? 0 : rv;
+		/* a page that is not there */
+		if (rv <= 0)
+			rv = 1;
+		idx += rv;
+	}
+	return 0;
+}
+
+/**
+ * siw_odp_fetch() - make pages of a range be there
+ * @sdev: device
+ * @want: STag and range
+ * @fault: read them in, or create them; else only take those that are there
+ *
+ * They may be gone again when it returns. Memory that is not paged on demand,
+ * or a range outside of it, is left to the data path's own checks.
+ *
+ * Context: process, may sleep long; no lock that a notifier of the mm takes.
+ * Return: 0, -EFAULT if the process has nothing there, -ENOMEM.
+ */
+int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
+		  bool fault)
+{
+	struct siw_mem *mem = siw_mem_begin(sdev, want->stag);
+	struct siw_odp *odp = NULL;
+	u64 first = 0, last = 0;
+	int rv;
+
+	if (!mem)
+		return 0;
+	if (mem->kind == SIW_MEM_ODP && want->len &&
+	    !siw_mem_check_range(mem, want->to, want->len)) {
+		odp = mem->odp;
+		kref_get(&odp->ref);
+		first = odp_index(mem, want->to);
+		last = odp_index(mem, want->to + want->len - 1);
+	}
+	siw_mem_end(mem);
+	if (!odp)
+		return 0;
+	rv = odp_fetch(odp, first, last, fault);
+	siw_odp_put(odp);
+	return rv;
+}
+
+/* ------------------------------------------------------- life cycle --- */
+
+/**
+ * siw_odp_create() - page memory on demand
+ * @mem: without STag; freed by siw_odp_put() from now on
+ * @start: address of its first octet in the calling process
+ * @len: octets; U64_MAX from 0: all that the process has and will have
+ * @writable: look pages up for writing
+ *
+ * Context: process. Return: 0, -EINVAL for a range that wraps, -ENOMEM.
+ */
+int siw_odp_create(struct siw_mem *mem, u64 start, u64 len, bool writable)
+{
+	unsigned long first = start & PAGE_MASK;
+	struct siw_odp *odp;
+	int rv;
+
+	odp = kzalloc(sizeof(*odp), GFP_KERNEL_ACCOUNT);
+	if (!odp)
+		return -ENOMEM;
+	odp->mem = mem;
+	odp->start = first;
+	odp->writable = writable;
+	mutex_init(&odp->lock);
+	xa_init(&odp->chunks);
+	kref_init(&odp->ref);
+	rv = mmu_interval_notifier_insert(&odp->notifier, current->mm, first,
+					  len + (start - first),
+					  &odp_notifier_ops);
+	if (rv) {
+		kfree(odp);
+		return rv;
+	}
+	mem->first_off = start - first;
+	mem->odp = odp;
+	return 0;
+}
+
+static void odp_release(struct kref *ref)
+{
+	struct siw_odp *odp = container_of(ref, struct siw_odp, ref);
+	struct odp_chunk *chunk;
+	unsigned long ci;
+
+	mmu_interval_notifier_remove(&odp->notifier);
+	xa_for_each(&odp->chunks, ci, chunk)
+		kfree(chunk);
+	xa_destroy(&odp->chunks);
+	siw_mem_free(odp->mem);
+	kfree(odp);
+}
+
+/**
+ * siw_odp_put() - let go of the pages of a region
+ * @odp: pages; with the last reference their memory goes
+ *
+ * Context: process, may sleep.
+ */
+void siw_odp_put(struct siw_odp *odp)
+{
+	kref_put(&odp->ref, odp_release);
+}
