@@ -36,4 +36,4 @@ esac
 export SIW_PROVIDERS
 
 exec tests/vm/run --kver "$KVER" --time-limit 3900 \
-	--name "kselftest-$KVER" -- tests/vm/kselftest "$dir"
+	--name "kselftest-$KVER" --nic -- tests/vm/kselftest "$dir"
