@@ -11,7 +11,7 @@ void consumer_init(struct consumer *c, bool markers, bool crc)
 	memset(c, 0, sizeof(*c));
 	c->markers = markers;
 	c->crc = crc;
-	rdmap_rx_init(&c->rx, RDMAP_OPS_ALL);
+	rdmap_rx_init(&c->rx, RDMAP_OPS_ALL | BIT(RDMAP_ACK));
 }
 
 /* What there is to know about a fault must fit a Terminate. */
