@@ -317,7 +317,7 @@ static void siw_device_setup(struct siw_device *sdev,
 	base->num_comp_vectors = num_possible_cpus();
 	base->dev.parent = netdev->dev.parent;
 	base->uverbs_cmd_mask |= BIT_ULL(IB_USER_VERBS_CMD_POST_SEND);
-	base->iw_driver_flags = IW_F_NO_PORT_MAP;
+	siw_opts_apply(sdev);
 	strscpy(base->iw_ifname, netdev->name, sizeof(base->iw_ifname));
 	strscpy(base->node_desc, SIW_NODE_DESC_COMMON,
 		sizeof(base->node_desc));

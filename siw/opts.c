@@ -7,6 +7,7 @@
 #include <linux/module.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <rdma/iw_cm.h>
 #include "device.h"
 #include "opts.h"
 
@@ -180,6 +181,16 @@ static int siw_peer_timeout_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->peer_timeout));
 }
 
+static int siw_port_map_set(struct siw_dev_opts *opts, const char *val)
+{
+	return kstrtobool(val, &opts->port_map);
+}
+
+static int siw_port_map_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", READ_ONCE(opts->port_map) ? "on" : "off");
+}
+
 /*
  * One setting: a module parameter for new devices and an attribute of each
  * device. Both come as NUL-terminated text, perhaps with a newline.
@@ -220,7 +231,10 @@ static ssize_t _name##_store(struct device *dev,			\
 	int err;							\
 									\
 	err = siw_##_name##_set(&sdev->opts, buf);			\
-	return err ? err : len;						\
+	if (err)							\
+		return err;						\
+	siw_opts_apply(sdev);						\
+	return len;							\
 }
 
 SIW_OPT(crc)
@@ -275,6 +289,11 @@ module_param_cb(peer_timeout, &siw_param_ops_peer_timeout, &siw_opts_new,
 MODULE_PARM_DESC(peer_timeout, "seconds a peer may be silent before it is dead (default: 30)");
 static DEVICE_ATTR_RW(peer_timeout);
 
+SIW_OPT(port_map)
+module_param_cb(port_map, &siw_param_ops_port_map, &siw_opts_new, 0644);
+MODULE_PARM_DESC(port_map, "let the port mapper iwpmd choose TCP ports (default: off)");
+static DEVICE_ATTR_RW(port_map);
+
 static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_crc.attr,
 	&dev_attr_markers.attr,
@@ -286,6 +305,7 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_rdv_port.attr,
 	&dev_attr_rdv_timeout.attr,
 	&dev_attr_peer_timeout.attr,
+	&dev_attr_port_map.attr,
 	NULL
 };
 
@@ -312,4 +332,19 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->rdv_port = READ_ONCE(siw_opts_new.rdv_port);
 	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);
 	opts->peer_timeout = READ_ONCE(siw_opts_new.peer_timeout);
+	opts->port_map = READ_ONCE(siw_opts_new.port_map);
+}
+
+/**
+ * siw_opts_apply() - tell the RDMA core of the settings it needs to know
+ * @sdev: device, perhaps not registered yet
+ *
+ * iw_cm reads the flag once a connection or listener, when it begins.
+ *
+ * Context: any.
+ */
+void siw_opts_apply(struct siw_device *sdev)
+{
+	WRITE_ONCE(sdev->base.iw_driver_flags,
+		   READ_ONCE(sdev->opts.port_map) ? 0 : IW_F_NO_PORT_MAP);
 }

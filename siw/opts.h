@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 struct attribute_group;
+struct siw_device;
 
 /* MPA CRC policy of a device. */
 enum siw_crc_mode {
@@ -38,6 +39,8 @@ enum siw_rtr_pref {
  * @rdv_timeout: how long a QP waits for its peer there, in seconds
  * @peer_timeout: how long a peer of a connection may be silent before it is
  *	dead, in seconds
+ * @port_map: let iwpmd map TCP ports, so that a listener does not meet a TCP
+ *	listener of the host on the same port
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
@@ -54,10 +57,12 @@ struct siw_dev_opts {
 	u16 rdv_port;
 	u16 rdv_timeout;
 	u16 peer_timeout;
+	bool port_map;
 };
 
 extern const struct attribute_group siw_opts_group;
 
 void siw_opts_default(struct siw_dev_opts *opts);
+void siw_opts_apply(struct siw_device *sdev);
 
 #endif
