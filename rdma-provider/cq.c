@@ -125,7 +125,7 @@ static bool take_cqe(struct siw_cq *cq, struct siw_cqe_ext *out)
 }
 
 /**
- * siw_cq_forget() - drop the completions of a queue pair that is gone
+ * siw_cq_forget() - drop the completions of a queue pair that is gone, or reset
  * @ibcq: where it completed to; NULL does nothing
  * @qp_num: its number, which another queue pair may get at once
  *
@@ -151,6 +151,8 @@ void siw_cq_forget(struct ibv_cq *ibcq, uint32_t qp_num)
 		if (num == qp_num)
 			cqe->opcode = OP_FORGOTTEN;
 	}
+	/* who counts on this may not poll before the ring is full */
+	next_valid(cq);
 	siw_unlock(&cq->lock);
 }
 

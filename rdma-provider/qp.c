@@ -235,11 +235,22 @@ struct ibv_qp *siw_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 	return qp;
 }
 
+static void forget_completions(struct ibv_qp *qp)
+{
+	siw_cq_forget(qp->send_cq, qp->qp_num);
+	if (qp->recv_cq != qp->send_cq)
+		siw_cq_forget(qp->recv_cq, qp->qp_num);
+}
+
 int siw_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
 	struct ibv_modify_qp cmd = {};
+	int ret = ibv_cmd_modify_qp(qp, attr, mask, &cmd, sizeof(cmd));
 
-	return ibv_cmd_modify_qp(qp, attr, mask, &cmd, sizeof(cmd));
+	/* as of a queue pair just created, the kernel has flushed it */
+	if (!ret && mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET)
+		forget_completions(qp);
+	return ret;
 }
 
 int siw_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
@@ -258,9 +269,7 @@ int siw_destroy_qp(struct ibv_qp *ibqp)
 	ret = ibv_cmd_destroy_qp(ibqp);
 	if (ret)
 		return ret;
-	siw_cq_forget(ibqp->send_cq, ibqp->qp_num);
-	if (ibqp->recv_cq != ibqp->send_cq)
-		siw_cq_forget(ibqp->recv_cq, ibqp->qp_num);
+	forget_completions(ibqp);
 	unmap_rings(qp);
 	siw_lock_destroy(&qp->sq.lock);
 	siw_lock_destroy(&qp->rq.lock);

@@ -157,20 +157,37 @@ kill_waiting()
 }
 
 # Sends that wait for an acknowledgment, both ends in one process.
+start_stuck()
+{
+	"$(bin rdv_test)" stuck > "$work/stuck" 2>&1 &
+	stuck=$!
+	until_ok 15 grep -q stuck "$work/stuck" || fail "$(cat "$work/stuck")"
+}
+
+stop_stuck()
+{
+	kill -9 "$stuck"
+	wait "$stuck" 2>/dev/null || true
+	leak_resources
+}
+
 kill_stuck()
 {
-	local i p
+	local i
 
 	for i in 1 2 3; do
-		"$(bin rdv_test)" stuck > "$work/stuck" 2>&1 &
-		p=$!
-		until_ok 15 grep -q stuck "$work/stuck" ||
-			fail "$(cat "$work/stuck")"
-		kill -9 "$p"
-		wait "$p" 2>/dev/null || true
-		leak_resources
+		start_stuck
+		stop_stuck
 	done
 	echo 1000 > /sys/class/infiniband/siw2/siw/rnr_wait
+}
+
+links_go_stuck()
+{
+	start_stuck
+	run rdma link del siw1
+	run rdma link del siw2
+	stop_stuck
 }
 
 # Acknowledgments are in the stream: what is lost comes again.
@@ -349,6 +366,7 @@ t "packets are lost" lossy
 t "processes are killed" kill_waiting
 t "processes are killed with Sends under way" kill_stuck
 t "links are deleted" links_go
+t "links are deleted with Sends under way" links_go_stuck
 t "netdevs are deleted" netdevs_go
 t "a netdev moves" netdev_moves
 t "a namespace is deleted" namespace_goes
