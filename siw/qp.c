@@ -2,6 +2,8 @@
 /*
  * Queue pairs: life cycle and the verbs that do not move data.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
@@ -81,6 +83,9 @@ void siw_iw_rem_ref(struct ib_qp *qp)
  * @ibdev: device
  * @qpn: number
  *
+ * iw_cm asks when somebody connects or accepts, in his context, and rdma_cm lets
+ * him name any number: what is another user's does not exist for him.
+ *
  * The caller keeps the QP alive by other means: no reference is taken.
  *
  * Context: process. Return: the QP or NULL.
@@ -88,11 +93,13 @@ void siw_iw_rem_ref(struct ib_qp *qp)
 struct ib_qp *siw_iw_get_qp(struct ib_device *ibdev, int qpn)
 {
 	struct siw_qp *qp = siw_qp_lookup(to_siw_dev(ibdev), qpn);
+	bool mine;
 
 	if (!qp)
 		return NULL;
+	mine = uid_eq(qp->owner, current_euid()) || capable(CAP_NET_ADMIN);
 	siw_qp_put(qp);
-	return &qp->base;
+	return mine ? &qp->base : NULL;
 }
 
 /**
@@ -321,6 +328,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	int rv;
 
 	qp->sdev = sdev;
+	qp->owner = current_euid();
 	/* there is one, and iw_cm never names it */
 	base->port = SIW_PORT;
 	qp->state = IB_QPS_RESET;

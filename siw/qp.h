@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/uidgid.h>
 #include <linux/workqueue.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/siw-abi.h>
@@ -130,6 +131,7 @@ enum siw_qp_layout {
  *	of the QP's locks
  * @state: enum ib_qp_state; written under @mutex, read anywhere
  * @flags: enum siw_qp_flag bits
+ * @owner: user who has created it; constant
  * @layout: of the rings' elements; kernel users have rings of their own
  * @sig_all: every work request is signalled
  * @scq: completions of the send queue
@@ -199,6 +201,7 @@ struct siw_qp {
 	struct mutex mutex;	/* state, attaching */
 	u8 state;
 	unsigned long flags;
+	kuid_t owner;
 	enum siw_qp_layout layout;
 	bool sig_all;
 

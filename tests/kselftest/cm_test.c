@@ -1366,6 +1366,57 @@ static void bind_loop(const void *arg)
 	CHECK(bad <= bad_binds_allowed(n));
 }
 
+/* --- whose queue pair it is ------------------------------------------------------ */
+
+#define NOBODY	65534
+
+/* A user who connects with the number of another's queue pair. */
+static void connect_as_nobody(const struct rig *r, uint32_t qpn)
+{
+	struct rdma_conn_param p = { .qp_num = qpn };
+	struct rdma_event_channel *ch;
+	struct sockaddr_storage ss;
+	struct rdma_cm_id *id;
+
+	ns_enter(CLI);
+	CHECK_OK(setresuid(NOBODY, NOBODY, NOBODY));
+	ch = cm_channel();
+	id = new_id(ch);
+	CHECK_OK(rdma_resolve_addr(id, NULL, sa_parse(host_addr(SRV), r->port,
+						      &ss), 2000));
+	cm_expect(ch, RDMA_CM_EVENT_ADDR_RESOLVED, WAIT_MS);
+	CHECK_OK(rdma_resolve_route(id, 2000));
+	cm_expect(ch, RDMA_CM_EVENT_ROUTE_RESOLVED, WAIT_MS);
+	errno = 0;
+	CHECK(rdma_connect(id, &p));
+	CHECK_EQ(errno, EINVAL);
+}
+
+static void foreign_qp(const void *arg)
+{
+	struct ep mine = { 0 };
+	struct rig r = { 0 };
+	struct cmev ev;
+	int status;
+	pid_t pid;
+
+	listen_on(&r, SRV, host_addr(SRV), 0, 8);
+	ep_resolve(&mine, CLI, host_addr(SRV), r.port);
+	ep_make_qp(&mine, NULL);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		connect_as_nobody(&r, mine.qp->qp_num);
+		_exit(KSFT_PASS);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), KSFT_PASS);
+	CHECK(!cm_wait(r.lch, &ev, 200));
+	CHECK_EQ(ep_state(&mine), IBV_QPS_INIT);
+	ep_close(&mine);
+}
+
 static const int own = 1;
 static const enum host cli_ends = CLI, srv_ends = SRV;
 
@@ -1417,6 +1468,7 @@ static const struct test_case cases[] = {
 	{ "owner_wild", owner_wild },
 	{ "owner_specific", owner_specific },
 	{ "gid_bind_loop", bind_loop },
+	{ "foreign_qp", foreign_qp },
 };
 
 int main(int argc, char **argv)
