@@ -384,7 +384,7 @@ said()	# [-r]
 	dmesg "$@" | sed -n "/$mark/,\$p" | awk -v raw="${1:-}" '
 		/ksft-faults: on/ { faults = 1 }
 		/ksft-faults: off/ { faults = 0 }
-		/page allocation failure: / { failure = NR }
+		/(page allocation failure|vmalloc error): / { failure = NR }
 		faults && raw { next }
 		faults && /Call Trace/ && failure && NR - failure < 8 { next }
 		{ print }'
