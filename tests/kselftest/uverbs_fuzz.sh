@@ -24,5 +24,5 @@ begin
 topology
 t "altered commands" fuzz
 echo "# from seed $seed on: $(cat "$work/fuzz")"
-t "all works afterwards" "$(bin data_test)" send_imm write_imm
+t "all works afterwards" "$(bin data_test)" order both_ways
 finish
