@@ -82,6 +82,58 @@ kill_both()
 	both_end 7003
 }
 
+# Neither end need have come far: it is killed before it connects, while it
+# does, or under traffic. KSFT_SEED repeats a run, KSFT_KILLS is its length.
+kill_at_random()
+{
+	local rounds=${KSFT_KILLS:-0} seed=${KSFT_SEED:-$$} i port who
+
+	[ "$rounds" != 0 ] || skip "only with KSFT_KILLS"
+	echo "KSFT_SEED=$seed"
+	RANDOM=$seed
+	for ((i = 0; i < rounds; i++)); do
+		port=$((7100 + i % 50))
+		ip netns exec h1 "$(bin app)" serve 10.0.0.1 "$port" > \
+			"$work/s$port" 2>&1 &
+		spid[$port]=$!
+		random_wait
+		ip netns exec h2 "$(bin app)" stream 10.0.0.1 "$port" > \
+			"$work/c$port" 2>&1 &
+		cpid[$port]=$!
+		random_wait
+		who=$((RANDOM % 3))
+		[ "$who" = 1 ] || kill -9 "${cpid[$port]}" 2> /dev/null || true
+		[ "$who" = 0 ] || kill -9 "${spid[$port]}" 2> /dev/null || true
+		survivor_ends "$who" "$port" || fail "round $i: $(cat "$work/s$port" \
+			"$work/c$port")"
+		[ $((i % 10)) != 9 ] || leak_resources
+	done
+	leak_resources
+}
+
+# 0 to 0.4 s, most often short.
+random_wait()
+{
+	local ms=$((RANDOM % 20 * (RANDOM % 21)))
+
+	sleep "$(printf 0.%03d "$ms")"
+}
+
+# A server that no client has reached waits for one. Whoever runs is told.
+survivor_ends()	# WHO-WAS-KILLED PORT
+{
+	local end=$(($(now_ms) + limit))
+
+	while kill -0 "${spid[$2]}" 2> /dev/null ||
+	      kill -0 "${cpid[$2]}" 2> /dev/null; do
+		[ "$1" != 0 ] || grep -q running "$work/s$2" ||
+			kill -9 "${spid[$2]}" 2> /dev/null || true
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+	wait "${spid[$2]}" "${cpid[$2]}" 2> /dev/null || true
+}
+
 # A stopped end is alive: the other goes on or waits, nobody is told.
 stop_and_go()
 {
@@ -210,6 +262,7 @@ topology
 t "kill -9 of the client" kill_client
 t "kill -9 of the server" kill_server
 t "kill -9 of both" kill_both
+t "kill -9 at random moments" kill_at_random
 t "a stopped end is not a dead one" stop_and_go
 t "the other connection lives on" bystander
 t "three connections at once" three_at_once

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #
-# Many queue pairs: traffic on 200 connections at once, then 4096 connections, with two
-# queue pairs each, that are merely there. KSFT_QPS is another number of these.
+# Many queue pairs: traffic on 200 connections at once, then 1024 connections, with two
+# queue pairs each, that are merely there. KSFT_QPS=4096 makes them more.
 
 . "$(dirname "$0")/lib.sh"
 

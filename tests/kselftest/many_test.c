@@ -447,7 +447,7 @@ static int thousands(int n)
 
 static void connected(const void *arg)
 {
-	struct crowd w = { .n = thousands(4096), .len = 64, .rounds = 2 };
+	struct crowd w = { .n = thousands(1024), .len = 64, .rounds = 2 };
 
 	crowd_new(&w);
 	crowd_traffic(&w);
@@ -457,7 +457,7 @@ static void connected(const void *arg)
 /* The process goes without a word: the kernel has it all to clean up. */
 static void left_behind(const void *arg)
 {
-	struct crowd w = { .n = thousands(512), .len = 64, .rounds = 1 };
+	struct crowd w = { .n = thousands(256), .len = 64, .rounds = 1 };
 
 	crowd_new(&w);
 	crowd_traffic(&w);
