@@ -3,12 +3,12 @@
 #
 # A storm of comings and goings (lifecycle.py), of users and of all below them.
 #
-# LIFE_SECONDS	how long (default 30, on a debug kernel 180)
+# LIFE_SECONDS	how long (default 20, on a debug kernel 180)
 # LIFE_SEED	to repeat what was done; a failure prints it
 
 . "$(dirname "$0")/lib.sh"
 
-seconds=${LIFE_SECONDS:-$([ "${KSFT_SLOW:-1}" = 1 ] && echo 30 || echo 180)}
+seconds=${LIFE_SECONDS:-$([ "${KSFT_SLOW:-1}" = 1 ] && echo 20 || echo 180)}
 seed=${LIFE_SEED:-$(date +%s)}
 
 storm()
