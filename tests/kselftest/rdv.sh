@@ -199,7 +199,8 @@ lossy()
 	for n in 1 2; do
 		run tc -n h$n qdisc add dev eth$n root netem loss 1%
 	done
-	run "$(bin rdv_test)" one_sided same long_both peer_refuses || rc=$?
+	run "$(bin rdv_test)" one_sided same long_both peer_refuses_long \
+		unreceived_send || rc=$?
 	for n in 1 2; do
 		tc -n h$n qdisc del dev eth$n root
 	done
