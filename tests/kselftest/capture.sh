@@ -8,9 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 
 if ! command -v tcpdump > /dev/null || ! command -v tshark > /dev/null; then
-	echo "TAP version 13"
-	echo "1..0 # SKIP no tcpdump or no tshark"
-	exit 4
+	skip_all "no tcpdump or no tshark"
 fi
 
 pcap=$work/siw.pcap

@@ -11,9 +11,7 @@
 debugfs=/sys/kernel/debug
 
 if [ ! -e /proc/self/fail-nth ] || [ ! -d $debugfs/failslab ]; then
-	echo "TAP version 13"
-	echo "1..0 # SKIP no fault injection in this kernel"
-	exit 4
+	skip_all "no fault injection in this kernel"
 fi
 
 knob()	# NAME VALUE, for all kinds of faults that have it

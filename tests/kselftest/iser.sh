@@ -11,13 +11,6 @@ cfs=/sys/kernel/config/target
 iqn=iqn.2014-08.org.example:siw
 port=7300
 
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $*"
-	exit 4
-}
-
 need()
 {
 	[ -n "${KSFT_ULP:-}" ] || skip_all "only with KSFT_ULP=1"

@@ -10,7 +10,8 @@
 #	+---------------------------+        +---------------------------+
 #
 # Environment: SIW_KO (module file; empty: modprobe siw), SIW_PROVIDER ("stock", or
-# a path for RDMAV_DRIVERS), KSFT_SLOW (how much slower this kernel is than usual).
+# a path for RDMAV_DRIVERS), KSFT_SLOW (how much slower this kernel is than usual),
+# SIW_ELSEWHERE (scripts that are left to another kernel).
 
 set -eu
 
@@ -60,6 +61,15 @@ skip()
 	exit 4
 }
 
+# Say why and leave the script; before "begin".
+skip_all()
+{
+	echo "TAP version 13"
+	echo "1..0 # SKIP $*"
+	rm -rf "$work"
+	exit 4
+}
+
 fail()
 {
 	echo "FAILED: $*"
@@ -76,6 +86,10 @@ reap()
 	done
 	wait 2>/dev/null || true
 }
+
+case " ${SIW_ELSEWHERE:-} " in
+*" ${0##*/} "*) skip_all "make check runs it on the other kernel" ;;
+esac
 
 # One case: a function or command in a subshell with errexit on. What it
 # printed is shown if it failed, or with VERBOSE=1. A function "before", if
@@ -468,15 +482,11 @@ cleanup()
 
 begin()
 {
-	echo "TAP version 13"
-	if [ "$(id -u)" != 0 ]; then
-		echo "1..0 # SKIP must be root"
-		exit 4
-	fi
+	[ "$(id -u)" = 0 ] || skip_all "must be root"
 	if ! command -v rdma > /dev/null || ! command -v ip > /dev/null; then
-		echo "1..0 # SKIP no iproute2"
-		exit 4
+		skip_all "no iproute2"
 	fi
+	echo "TAP version 13"
 	trap cleanup EXIT
 	trap 'exit 1' INT TERM HUP
 	echo "$mark" > /dev/kmsg

@@ -9,9 +9,7 @@
 
 if ! command -v tcpdump > /dev/null || ! command -v tshark > /dev/null ||
 	! command -v ib_write_bw > /dev/null; then
-	echo "TAP version 13"
-	echo "1..0 # SKIP no tcpdump, tshark or perftest"
-	exit 4
+	skip_all "no tcpdump, tshark or perftest"
 fi
 
 setting()	# NAME VALUE

@@ -237,8 +237,8 @@ resets()	# NUMBER
 	done
 }
 
+command -v tc > /dev/null || skip_all "no tc"
 begin
-command -v tc > /dev/null || { echo "1..0 # SKIP no tc"; finished=1; exit 4; }
 topology
 echo "# seed $seed"
 t "loss 0.1 %" faulty "loss 0.1%" "${bulk[@]}"

@@ -10,13 +10,6 @@ exported=/run/ksft-nfs.export
 mnt=/run/ksft-nfs.mnt
 grown=$work/big
 
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $*"
-	exit 4
-}
-
 need()
 {
 	[ -n "${KSFT_ULP:-}" ] || skip_all "only with KSFT_ULP=1"

@@ -19,13 +19,6 @@ need()
 	done
 }
 
-skip_all()
-{
-	echo "TAP version 13"
-	echo "1..0 # SKIP $*"
-	exit 4
-}
-
 target_up()
 {
 	run modprobe -a nvmet nvmet-rdma

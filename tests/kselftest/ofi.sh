@@ -89,9 +89,7 @@ mpi_over_siw()
 }
 
 if [ -z "${KSFT_ULP:-}" ]; then
-	echo "TAP version 13"
-	echo "1..0 # SKIP only with KSFT_ULP=1"
-	exit 4
+	skip_all "only with KSFT_ULP=1"
 fi
 begin
 topology

@@ -203,9 +203,7 @@ pingpong()	# PROGRAM OPTIONS...
 }
 
 if [ -z "${KSFT_ULP:-}${KSFT_MATRIX:-}" ]; then
-	echo "TAP version 13"
-	echo "1..0 # SKIP only with KSFT_ULP=1 or KSFT_MATRIX=1"
-	exit 4
+	skip_all "only with KSFT_ULP=1 or KSFT_MATRIX=1"
 fi
 begin
 topology
