@@ -550,12 +550,15 @@ static void conn_scan_work(struct work_struct *work)
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 scan_work);
 
-	if (READ_ONCE(qp->state) != IB_QPS_ERR)
-		return;
-	siw_qp_flush_rings(qp);
-	qp->scan_delay = min_t(unsigned long, 2 * qp->scan_delay,
-			       CONN_SCAN_MAX);
-	conn_scan_later(qp);
+	/* a QP that is reset meanwhile has receives that are not for us */
+	mutex_lock(&qp->mutex);
+	if (qp->state == IB_QPS_ERR) {
+		siw_qp_flush_rings(qp);
+		qp->scan_delay = min_t(unsigned long, 2 * qp->scan_delay,
+				       CONN_SCAN_MAX);
+		conn_scan_later(qp);
+	}
+	mutex_unlock(&qp->mutex);
 }
 
 /**
