@@ -34,7 +34,7 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="markers.sh many.sh uverbs_fuzz.sh"
+		SIW_ELSEWHERE="markers.sh many.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw

@@ -575,8 +575,8 @@ int main(int argc, char **argv)
 	       counts->mapped, counts->maps);
 	printf("%lu altered commands, %lu taken\n", counts->altered,
 	       counts->taken);
-	if (!counts->taken || counts->taken == counts->altered ||
-	    !counts->mapped)
+	/* a random offset seldom is one that can be mapped */
+	if (!counts->taken || counts->taken == counts->altered)
 		FAIL("this cannot be");
 	return 0;
 }
