@@ -709,8 +709,15 @@ static void *drain_sends(void *arg)
 	int left = 2 * THREAD_SENDS;
 
 	(void)arg;
-	for (; left && poll_one(&active, &wc) && !wc.status; left--)
-		;
+	for (; left; left--) {
+		bool got = poll_one(&active, &wc);
+
+		if (got && !wc.status)
+			continue;
+		printf("# %d completions missing, %s\n", left, got ?
+		       ibv_wc_status_str(wc.status) : "none came in time");
+		break;
+	}
 	return (void *)(intptr_t)left;
 }
 
