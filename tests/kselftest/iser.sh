@@ -210,13 +210,7 @@ lio_down()
 need
 begin
 trap 'rc=$?; mapper_down; set +e; (exit "$rc"); cleanup' EXIT
-ip link add eth1 type veth peer name eth2
-ip addr add 10.8.0.1/24 dev eth1
-ip addr add 10.8.0.2/24 dev eth2
-ip link set eth1 up
-ip link set eth2 up
-rdma link add siw1 type siw netdev eth1
-rdma link add siw2 type siw netdev eth2
+one_host
 t "a port that TCP has cannot be had" not_mapped
 t "the port mapper comes up" mapper_up
 t "a port that TCP has, mapped" mapped

@@ -341,6 +341,19 @@ rdma_pair()
 	h2 rdma link add siw2 type siw netdev eth2
 }
 
+# Both ends in the first namespace, for users inside of the kernel; "ip link del
+# eth1" ends it.
+one_host()
+{
+	ip link add eth1 type veth peer name eth2
+	ip addr add 10.8.0.1/24 dev eth1
+	ip addr add 10.8.0.2/24 dev eth2
+	ip link set eth1 up
+	ip link set eth2 up
+	rdma link add siw1 type siw netdev eth1
+	rdma link add siw2 type siw netdev eth2
+}
+
 # Two hosts with a device each.
 topology()
 {

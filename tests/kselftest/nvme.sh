@@ -146,13 +146,7 @@ host_unload()
 
 need
 begin
-run ip link add eth1 type veth peer name eth2 > /dev/null
-ip addr add 10.8.0.1/24 dev eth1
-ip addr add 10.8.0.2/24 dev eth2
-ip link set eth1 up
-ip link set eth2 up
-rdma link add siw1 type siw netdev eth1
-rdma link add siw2 type siw netdev eth2
+one_host
 t "target comes up" target_up
 t "host discovers" discover
 t "host connects" connect

@@ -154,6 +154,18 @@ static void end_close(struct end *e)
 	CHECK_OK(ibv_close_device(e->ctx));
 }
 
+static void ends_open(struct end *a, struct end *b)
+{
+	end_open(a, SRV);
+	end_open(b, CLI);
+}
+
+static void ends_close(struct end *a, struct end *b)
+{
+	end_close(a);
+	end_close(b);
+}
+
 #define RTR_MASK	(IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | \
 			 IBV_QP_DEST_QPN | IBV_QP_RQ_PSN | \
 			 IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER)
@@ -304,8 +316,7 @@ static void two_ends(enum host first)
 	to_rtr(&b, &a);
 	to_rts(&b);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void active_first(const void *arg)
@@ -338,8 +349,7 @@ static void work_waits(const void *arg)
 	buf_check(&b.b, 0, LEN, 3, 0);
 	to_rts(&b);
 	carry(&b, &a, 4);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void same_device(const void *arg)
@@ -350,8 +360,7 @@ static void same_device(const void *arg)
 	end_open(&b, SRV);
 	join(&a, &b);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void self(const void *arg)
@@ -383,8 +392,7 @@ static void one_sided(const void *arg)
 	struct end a, b;
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	join(&a, &b);
 	buf_fill(&b.b, 9);
 	for (i = 0; i < 8; i++)
@@ -398,8 +406,7 @@ static void one_sided(const void *arg)
 	wc_expect(b.cq, 20, IBV_WC_SUCCESS);
 	wc_expect(b.cq, 21, IBV_WC_SUCCESS);
 	buf_check(&a.b, 0, LEN, 10, 0);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void many(const void *arg)
@@ -409,8 +416,7 @@ static void many(const void *arg)
 	struct ibv_qp *qa[N], *qb[N];
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	qa[0] = a.qp;
 	qb[0] = b.qp;
 	for (i = 1; i < N; i++) {
@@ -437,8 +443,7 @@ static void many(const void *arg)
 	}
 	a.qp = qa[0];
 	b.qp = qb[0];
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* --- cases: verbs -------------------------------------------------------- */
@@ -448,8 +453,7 @@ static void attributes(const void *arg)
 	struct ibv_qp_attr q;
 	struct end a, b;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	to_rtr(&a, &b);
 	q = query(&a);
 	CHECK_EQ(q.qp_state, IBV_QPS_RTR);
@@ -472,8 +476,7 @@ static void attributes(const void *arg)
 	CHECK_EQ(q.timeout, 14);
 	CHECK_EQ(q.max_rd_atomic, 2);
 	CHECK_EQ(q.max_dest_rd_atomic, 4);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void refuse(struct end *e, const struct ibv_qp_attr *attr, int mask)
@@ -489,8 +492,7 @@ static void refused(const void *arg)
 	union ibv_gid mac, v4, v6;
 	struct end a, b;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	attr = rtr_attr(&a, &b.gid, b.qp->qp_num);
 	refuse(&a, &attr, RTR_MASK & ~IBV_QP_DEST_QPN);
 	refuse(&a, &attr, RTR_MASK & ~IBV_QP_AV);
@@ -521,8 +523,7 @@ static void refused(const void *arg)
 	attr = rtr_attr(&a, &b.gid, b.qp->qp_num);
 	refuse(&a, &attr, RTR_MASK);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void reset_and_again(const void *arg)
@@ -530,8 +531,7 @@ static void reset_and_again(const void *arg)
 	struct end a, b;
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	for (i = 0; i < 3; i++) {
 		join(&a, &b);
 		both_ways(&a, &b);
@@ -550,8 +550,7 @@ static void reset_and_again(const void *arg)
 	CHECK_OK(to_init(b.qp));
 	join(&a, &b);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void destroy_waiting(const void *arg)
@@ -560,8 +559,7 @@ static void destroy_waiting(const void *arg)
 	uint64_t t0;
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	for (i = 0; i < 20; i++) {
 		CHECK_OK(try_rtr(&a, &b.gid, 5));
 		CHECK_OK(try_rtr(&b, &a.gid, 5));
@@ -577,8 +575,7 @@ static void destroy_waiting(const void *arg)
 	}
 	join(&a, &b);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* What a completed request has sent arrives, though its QP is gone. */
@@ -587,8 +584,7 @@ static void last_words(const void *arg)
 	struct end a, b;
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	for (i = 0; i < 10; i++)
 		take(&b, i);
 	join(&a, &b);
@@ -608,8 +604,7 @@ static void last_words(const void *arg)
 	wc_expect(b.cq, 9, IBV_WC_WR_FLUSH_ERR);
 	CHECK_EQ(query(&b).qp_state, IBV_QPS_ERR);
 	CHECK(!async_seen(b.ctx, 1ULL << IBV_EVENT_QP_FATAL, 100));
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* --- cases: wrong peers -------------------------------------------------- */
@@ -621,8 +616,7 @@ static void nobody(const void *arg)
 
 	set_timeout(SRV, 2);
 	set_timeout(CLI, 2);
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	take(&a, 1);
 	take(&b, 1);
 	/* each waits for a QP that is not there */
@@ -641,8 +635,7 @@ static void nobody(const void *arg)
 	wc_expect(b.cq, 1, IBV_WC_WR_FLUSH_ERR);
 	CHECK_EQ(wc_get(a.cq).status, IBV_WC_WR_FLUSH_ERR);
 	CHECK_EQ(wc_get(a.cq).status, IBV_WC_WR_FLUSH_ERR);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	set_timeout(SRV, 60);
 	set_timeout(CLI, 60);
 }
@@ -653,8 +646,7 @@ static void triangle(const void *arg)
 	struct end a, b, c;
 
 	set_timeout(CLI, 2);
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	end_open(&c, CLI);
 	to_rtr(&b, &a);
 	to_rtr(&c, &a);
@@ -665,8 +657,7 @@ static void triangle(const void *arg)
 	both_ways(&a, &c);
 	expect_fatal(&b, WAIT_MS);
 	both_ways(&a, &c);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	end_close(&c);
 	set_timeout(CLI, 60);
 }
@@ -732,8 +723,7 @@ static void port_closed(const void *arg)
 	uint64_t end;
 	int fd;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	CHECK(refused_by(CLI));
 	to_rtr(&b, &a);
 	end = now_ms() + TOLD_MS;
@@ -746,8 +736,7 @@ static void port_closed(const void *arg)
 	to_rts(&b);
 	both_ways(&a, &b);
 	CHECK(refused_by(CLI));
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* An enhanced MPA Request with a rendezvous frame, as the real peer's. */
@@ -810,8 +799,7 @@ static void hostile(const void *arg)
 	size_t len, i;
 	int fd[8];
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	end_open(&other, SRV);
 	open_port(&a, &b);
 	/* no MPA at all, a frame too long, one of another kind */
@@ -848,8 +836,7 @@ static void hostile(const void *arg)
 	both_ways(&a, &b);
 	for (i = 0; i < 8; i++)
 		close(fd[i]);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	end_close(&other);
 }
 
@@ -864,8 +851,7 @@ static void impostor(const void *arg)
 	size_t len;
 	int fd;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	open_port(&a, &b);
 	len = request(frame, &a, &b);
 	fd = call(SRV, CLI);
@@ -877,8 +863,7 @@ static void impostor(const void *arg)
 	CHECK(!memcmp(reply + 64, &a.gid, 16));
 	expect_fatal(&b, 15000);
 	close(fd);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* From an address that no QP waits for: not even a Reply. */
@@ -889,8 +874,7 @@ static void stranger(const void *arg)
 	size_t len;
 	int fd;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	open_port(&a, &b);
 	len = request(frame, &a, &b);
 	/* the host's own address is another one than the peer's */
@@ -902,8 +886,7 @@ static void stranger(const void *arg)
 	to_rtr(&a, &b);
 	to_rts(&a);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* rdma_cm does not get a QP that waits for somebody. */
@@ -987,8 +970,7 @@ static void peer_refuses_write(const void *arg)
 	struct end a, b;
 	int i, k;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	pd = ibv_alloc_pd(b.ctx);
 	CHECK(pd);
 	buf_new(&alien, pd, LEN, 0, RW_ACCESS);
@@ -1021,8 +1003,7 @@ static void peer_refuses_write(const void *arg)
 	buf_free(&alien);
 	buf_free(&readonly);
 	CHECK_OK(ibv_dealloc_pd(pd));
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void post_long(struct end *e, uint64_t id, const struct buf *from,
@@ -1050,8 +1031,7 @@ static void peer_refuses_long(const void *arg)
 	struct end a, b;
 	int i;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	buf_new(&from, a.pd, BIG, 0, RW_ACCESS);
 	buf_new(&to, b.pd, BIG, 0, RW_ACCESS);
 	for (i = 0; i < 10; i++) {
@@ -1068,8 +1048,7 @@ static void peer_refuses_long(const void *arg)
 	}
 	buf_free(&from);
 	buf_free(&to);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 static void take_part(struct end *e, uint64_t id, uint32_t len, uint32_t lkey)
@@ -1096,8 +1075,7 @@ static void peer_refuses_send(const void *arg)
 	struct end a, b;
 	int i, k;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	for (i = 0; i < ROUNDS; i++) {
 		int good = i % 5;
 		uint32_t lkey = b.b.mr->lkey;
@@ -1116,8 +1094,7 @@ static void peer_refuses_send(const void *arg)
 	}
 	join(&a, &b);
 	both_ways(&a, &b);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* A Send that finds no receive completes with it, or not well. */
@@ -1125,8 +1102,7 @@ static void unreceived_send(const void *arg)
 {
 	struct end a, b;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	set_option(CLI, "rnr_wait", 5000);
 	join(&a, &b);
 	give(&a, 1, IBV_WR_SEND, NULL);
@@ -1141,8 +1117,7 @@ static void unreceived_send(const void *arg)
 	wc_expect(a.cq, 4, stock_provider() ? IBV_WC_GENERAL_ERR :
 					      IBV_WC_RNR_RETRY_EXC_ERR);
 	set_option(CLI, "rnr_wait", 1000);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /*
@@ -1153,8 +1128,7 @@ static void ack_behind_send(const void *arg)
 {
 	struct end a, b;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	set_option(SRV, "rnr_wait", 10000);
 	join(&a, &b);
 	give(&b, 1, IBV_WR_SEND, NULL);
@@ -1167,8 +1141,7 @@ static void ack_behind_send(const void *arg)
 	wc_expect(b.cq, 1, IBV_WC_SUCCESS);
 	both_ways(&a, &b);
 	set_option(SRV, "rnr_wait", 1000);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* Acknowledgments come between the segments of long messages. */
@@ -1244,20 +1217,17 @@ static void end_with_waiters(const void *arg)
 	for (i = 0; i < BACK; i++)
 		wc_expect(a.cq, i, IBV_WC_WR_FLUSH_ERR);
 	CHECK(now_ms() - t0 < 3000);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	make_stuck(&a, &b);
 	/* the peer goes */
 	CHECK_OK(ibv_destroy_qp(b.qp));
 	b.qp = NULL;
 	for (i = 0; i < BACK; i++)
 		wc_expect(a.cq, i, IBV_WC_WR_FLUSH_ERR);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	make_stuck(&a, &b);
 	t0 = now_ms();
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 	CHECK(now_ms() - t0 < 5000);
 	set_option(CLI, "rnr_wait", 1000);
 }
@@ -1314,8 +1284,7 @@ static void acks_on_the_wire(const void *arg)
 	uint64_t pos;
 	int fd;
 
-	end_open(&a, SRV);
-	end_open(&b, CLI);
+	ends_open(&a, &b);
 	set_option(CLI, "crc", 0);
 	open_port(&a, &b);
 	fd = start_as(&a, &b);
@@ -1339,8 +1308,7 @@ static void acks_on_the_wire(const void *arg)
 	CHECK_EQ(fpdu[21], 0x06);
 	close(fd);
 	set_option(CLI, "crc", 1);
-	end_close(&a);
-	end_close(&b);
+	ends_close(&a, &b);
 }
 
 /* --- waiting, for scripts ------------------------------------------------ */
