@@ -25,6 +25,7 @@
 
 #define BUF_SIZE 65536
 #define WRS 64
+#define CQES (4 * WRS)
 #define TIMEOUT_S 20
 
 struct end {
@@ -123,12 +124,12 @@ static void my_free(struct ibv_pd *pd, void *ctx, void *ptr, uint64_t type)
 static int make_cq(struct end *e, const struct how *how)
 {
 	struct ibv_cq_init_attr_ex attr = {
-		.cqe = 4 * WRS,
+		.cqe = CQES,
 		.wc_flags = IBV_WC_STANDARD_FLAGS,
 	};
 
 	if (!how->ex) {
-		e->cq = ibv_create_cq(e->id->verbs, 4 * WRS, NULL, NULL, 0);
+		e->cq = ibv_create_cq(e->id->verbs, CQES, NULL, NULL, 0);
 		return e->cq ? 0 : -1;
 	}
 	if (how->domain) {
@@ -679,12 +680,24 @@ static void case_early_post(void)
 /* Receives that wait at the peer: iWARP ends a connection that runs out */
 static int credits;
 
-static void take_credit(void)
+/*
+ * Completions that fit the senders' CQ. A send leaves its place in the SQ when
+ * it is started, so that the SQ's size does not keep senders from overrunning
+ * the CQ while the thread that drains it has no CPU.
+ */
+static int cq_room;
+
+static void take_one(int *count)
 {
-	while (__atomic_sub_fetch(&credits, 1, __ATOMIC_SEQ_CST) < 0) {
-		__atomic_add_fetch(&credits, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_sub_fetch(count, 1, __ATOMIC_SEQ_CST) < 0) {
+		__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
 		sched_yield();
 	}
+}
+
+static void give(int *count, int n)
+{
+	__atomic_add_fetch(count, n, __ATOMIC_SEQ_CST);
 }
 
 static void *send_many(void *arg)
@@ -696,7 +709,8 @@ static void *send_many(void *arg)
 	int i;
 
 	for (i = 0; i < THREAD_SENDS && !case_failed; i++) {
-		take_credit();
+		take_one(&credits);
+		take_one(&cq_room);
 		while (ibv_post_send(active.qp, &wr, &bad) && !case_failed)
 			sched_yield();
 	}
@@ -712,12 +726,15 @@ static void *drain_sends(void *arg)
 	for (; left; left--) {
 		bool got = poll_one(&active, &wc);
 
-		if (got && !wc.status)
+		if (got && !wc.status) {
+			give(&cq_room, 1);
 			continue;
+		}
 		printf("# %d completions missing, %s\n", left, got ?
 		       ibv_wc_status_str(wc.status) : "none came in time");
 		break;
 	}
+	give(&cq_room, left);
 	return (void *)(intptr_t)left;
 }
 
@@ -761,16 +778,17 @@ static void case_threads(void)
 	for (; posted < WRS; posted++)
 		NEED(!post_recv(&passive, 0, 16, 1));
 	credits = WRS;
+	cq_room = CQES;
 	pthread_create(&thread[0], NULL, drain_sends, NULL);
 	pthread_create(&thread[1], NULL, send_many, (void *)1);
 	pthread_create(&thread[2], NULL, send_many, (void *)2);
 	for (; left && poll_one(&passive, &wc); left--) {
 		CHECK(wc.status == IBV_WC_SUCCESS);
 		CHECK(!post_recv(&passive, 0, 16, 1));
-		__atomic_add_fetch(&credits, 1, __ATOMIC_SEQ_CST);
+		give(&credits, 1);
 	}
 	CHECK(!left);
-	credits += 2 * THREAD_SENDS;
+	give(&credits, 2 * THREAD_SENDS);
 	pthread_join(thread[1], NULL);
 	pthread_join(thread[2], NULL);
 	pthread_join(thread[0], &undrained);
