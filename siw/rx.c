@@ -535,15 +535,21 @@ void siw_rx_finish(struct siw_qp *qp)
 {
 	int rv, tries = 50;
 
-	do {
+	for (;;) {
 		rv = rx_read(qp);
-		if (rv == -ENOMEM || qp->rx.paused)
-			usleep_range(1000, 2000);
+		if (rv > 0 || qp->rx.want.len)
+			continue;
 		/* nobody is left to post the receive */
 		if (qp->rx.paused && test_bit(SIW_QPF_GONE, &qp->flags))
 			return;
-	} while (rv > 0 || qp->rx.paused || qp->rx.want.len ||
-		 (rv == -ENOMEM && --tries));
+		/*
+		 * Without a pause: no memory, or the work was faster, which
+		 * takes its share and leaves the rest.
+		 */
+		if (!qp->rx.paused && (!siw_llp_readable(qp->llp) || !--tries))
+			return;
+		usleep_range(1000, 2000);
+	}
 }
 
 /**

@@ -1227,6 +1227,72 @@ static void late_receives(const void *arg)
 	rig_close(&r);
 }
 
+#define CLOSE_SENDS	32
+
+/* Disconnects as soon as all is with the peer's TCP. */
+static void *send_and_close(void *arg)
+{
+	struct ep *e = arg;
+	struct op o = op_of(0, IBV_WR_SEND, NULL, 1);
+	struct ibv_sge s;
+	struct buf src;
+	int i;
+
+	buf_new(&src, e->pd, 65536, 0, 0);
+	buf_fill(&src, 6);
+	s = buf_sge(&src, 0, 65536);
+	o.sge = &s;
+	for (i = 0; i < CLOSE_SENDS; i++) {
+		o.id = i;
+		post_op(e, &o);
+		if (i > 3)
+			wc_expect(e->scq, i - 4, IBV_WC_SUCCESS);
+	}
+	for (i -= 4; i < CLOSE_SENDS; i++)
+		wc_expect(e->scq, i, IBV_WC_SUCCESS);
+	CHECK_OK(rdma_disconnect(e->id));
+	buf_free(&src);
+	return NULL;
+}
+
+/*
+ * The end of the stream comes while Sends wait for receives, which are posted
+ * one by one: each Send arrives all the same.
+ */
+static void close_behind_sends_once(void)
+{
+	pthread_t sender;
+	struct ibv_sge d;
+	struct buf dst;
+	struct rig r;
+	int i;
+
+	rig_connect(&r);
+	buf_new(&dst, r.s.pd, 65536, 0, RW_ACCESS);
+	d = buf_sge(&dst, 0, 65536);
+	CHECK_OK(pthread_create(&sender, NULL, send_and_close, &r.c));
+	for (i = 0; i < CLOSE_SENDS; i++) {
+		sleep_ms(1);
+		post_recv(&r.s, i, &d, 1);
+		wc_expect(r.s.rcq, i, IBV_WC_SUCCESS);
+		buf_check(&dst, 0, 65536, 6, 0);
+		buf_fill(&dst, 7);
+	}
+	CHECK_OK(pthread_join(sender, NULL));
+	buf_free(&dst);
+	rig_close(&r);
+}
+
+static void close_behind_sends(const void *arg)
+{
+	int i;
+
+	if (access("/sys/module/siw/parameters/rnr_wait", F_OK))
+		skip_case("this module waits for no receive");
+	for (i = 0; i < 10; i++)
+		close_behind_sends_once();
+}
+
 static const struct test_case cases[] = {
 	{ "send_sizes", all_sizes, &opc_send, 60 },
 	{ "write_sizes", all_sizes, &opc_write, 60 },
@@ -1262,6 +1328,7 @@ static const struct test_case cases[] = {
 	{ "write_imm", immediate, &opc_write_imm },
 	{ "late_receives", late_receives },
 	{ "late_receives_srq", late_receives, "srq" },
+	{ "close_behind_sends", close_behind_sends },
 	{ "both_ways", both_ways },
 	{ "threads", threads },
 };
