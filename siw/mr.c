@@ -198,17 +198,21 @@ static int mr_pin(struct ib_device *ibdev, u64 start, u64 len, int access,
 	pages = (PAGE_ALIGN(end) - (start & PAGE_MASK)) >> PAGE_SHIFT;
 	if (pages > U32_MAX)
 		return -EINVAL;
-	p->num = 0;
-	p->kva = kvcalloc(pages, sizeof(*p->kva), GFP_KERNEL);
-	if (!p->kva)
-		return -ENOMEM;
 	p->umem = ib_umem_get(ibdev, start, len, access);
 	if (IS_ERR(p->umem)) {
 		int rv = PTR_ERR(p->umem);
 
 		p->umem = NULL;
-		kvfree(p->kva);
 		return rv;
+	}
+	/* now that RLIMIT_MEMLOCK has judged how many: a length is but a number */
+	p->num = 0;
+	p->kva = kvcalloc(pages, sizeof(*p->kva),
+			  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!p->kva) {
+		ib_umem_release(p->umem);
+		p->umem = NULL;
+		return -ENOMEM;
 	}
 	mr_list_pages(p, pages);
 	return 0;

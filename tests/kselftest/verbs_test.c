@@ -238,6 +238,34 @@ static void mr_memlock(const void *arg)
 	}
 }
 
+/*
+ * A length costs the kernel nothing before the limit has judged it. One TiB is
+ * more than a list of its pages may have, and makes the kernel complain.
+ */
+static void mr_memlock_huge(const void *arg)
+{
+	struct rlimit rl = { 1 << 20, 1 << 20 };
+	uint64_t begin = now_ms();
+	struct ibv_context *ctx;
+	struct ibv_pd *pd;
+	struct ibv_mr *mr;
+	struct buf b;
+	int i;
+
+	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &rl));
+	drop_ipc_lock();
+	pd = open_pd(&ctx);
+	buf_new(&b, NULL, 4096, 0, 0);
+	for (i = 0; i < 8; i++) {
+		mr = ibv_reg_mr(pd, b.map, (1ull << 40) - 4096 * (i & 1), 0);
+		check_refused("MR of a TiB", !mr, ENOMEM, ENOMEM);
+	}
+	note("8 calls took %llu ms", (unsigned long long)(now_ms() - begin));
+	mr = ibv_reg_mr(pd, b.p, 4096, 0);
+	CHECK(mr);
+	CHECK_OK(ibv_dereg_mr(mr));
+}
+
 static void rereg_or_refuse(const void *arg)
 {
 	struct ibv_context *ctx;
@@ -673,6 +701,7 @@ static const struct test_case cases[] = {
 	{ "mr_errors", mr_errors },
 	{ "mr_keys", mr_keys },
 	{ "mr_memlock", mr_memlock },
+	{ "mr_memlock_huge", mr_memlock_huge },
 	{ "mr_rereg_or_refuse", rereg_or_refuse },
 	{ "cq_errors", cq_errors },
 	{ "cq_many", cq_many },
