@@ -8,7 +8,6 @@
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
-#include <linux/vmalloc.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
 
@@ -242,26 +241,21 @@ void siw_cq_forget_qp(struct siw_cq *cq, struct ib_qp *qp)
 	spin_unlock_irq(&cq->lock);
 }
 
-/* Makes a ring known to its process; 0 with @cq->entry set, or an error. */
+/* Makes a ring known to its process. */
 static int cq_answer_user(struct siw_cq *cq, struct ib_udata *udata)
 {
 	struct siw_uresp_create_cq resp = {};
-	struct rdma_user_mmap_entry *entry;
 	u64 key;
+	int rv;
 
 	if (udata->outlen < sizeof(resp))
 		return -EINVAL;
-	entry = siw_ring_expose(udata, cq->ring, cq_bytes(cq->size), &key);
-	if (IS_ERR(entry))
-		return PTR_ERR(entry);
+	rv = siw_ring_expose(cq->mem, &key);
+	if (rv)
+		return rv;
 	resp.num_cqe = cq->size;
 	resp.cq_key = key;
-	if (ib_copy_to_udata(udata, &resp, sizeof(resp))) {
-		siw_ring_hide(entry);
-		return -EFAULT;
-	}
-	cq->entry = entry;
-	return 0;
+	return ib_copy_to_udata(udata, &resp, sizeof(resp));
 }
 
 static int cq_parse_user(struct siw_cq *cq, struct ib_udata *udata)
@@ -304,15 +298,16 @@ static void cq_init(struct siw_cq *cq)
 	cq->kind = SIW_CQ_KERNEL;
 }
 
-static int cq_alloc_ring(struct siw_cq *cq, u32 size)
+static int cq_alloc_ring(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 {
-	void *ring = vmalloc_user(cq_bytes(size));
+	struct siw_ring *mem = siw_ring_alloc(udata, cq_bytes(size));
 
-	if (!ring)
-		return -ENOMEM;
-	cq->ring = ring;
+	if (IS_ERR(mem))
+		return PTR_ERR(mem);
+	cq->mem = mem;
+	cq->ring = mem->mem;
 	cq->size = size;
-	cq->ctrl = ring + size * sizeof(struct siw_cqe);
+	cq->ctrl = cq->ring + size * sizeof(struct siw_cqe);
 	return 0;
 }
 
@@ -346,7 +341,7 @@ int siw_create_cq(struct ib_cq *base, const struct ib_cq_init_attr *attr,
 		return rv;
 	if (!siw_count_get(&sdev->num_cq, SIW_MAX_CQ))
 		return -ENOMEM;
-	rv = cq_alloc_ring(cq, roundup_pow_of_two(attr->cqe));
+	rv = cq_alloc_ring(cq, roundup_pow_of_two(attr->cqe), udata);
 	if (rv)
 		goto err_count;
 	base->cqe = cq->size;
@@ -358,7 +353,7 @@ int siw_create_cq(struct ib_cq *base, const struct ib_cq_init_attr *attr,
 	return 0;
 
 err_ring:
-	vfree(cq->ring);
+	siw_ring_free(cq->mem);
 err_count:
 	atomic_dec(&sdev->num_cq);
 	return rv;
@@ -376,9 +371,7 @@ int siw_destroy_cq(struct ib_cq *base, struct ib_udata *udata)
 	struct siw_cq *cq = to_siw_cq(base);
 
 	hrtimer_cancel(&cq->mod.timer);
-	if (cq->entry)
-		siw_ring_hide(cq->entry);
-	vfree(cq->ring);
+	siw_ring_free(cq->mem);
 	atomic_dec(&to_siw_dev(base->device)->num_cq);
 	return 0;
 }
@@ -410,7 +403,7 @@ static int cq_move(struct siw_cq *cq, struct siw_cq *to)
 	*to->ctrl = *cq->ctrl;
 	swap(cq->ring, to->ring);
 	swap(cq->size, to->size);
-	swap(cq->entry, to->entry);
+	swap(cq->mem, to->mem);
 	cq->ctrl = to->ctrl;
 	cq->get = 0;
 	cq->put = to->put;
@@ -421,7 +414,7 @@ static int cq_move(struct siw_cq *cq, struct siw_cq *to)
 static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 {
 	struct siw_cq new = { .kind = cq->kind };
-	int rv = cq_alloc_ring(&new, size);
+	int rv = cq_alloc_ring(&new, size, udata);
 
 	if (rv)
 		return rv;
@@ -433,8 +426,7 @@ static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 		spin_unlock_irq(&cq->lock);
 	}
 	/* which of the two is not used now */
-	siw_ring_hide(new.entry);
-	vfree(new.ring);
+	siw_ring_free(new.mem);
 	return rv;
 }
 

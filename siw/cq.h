@@ -42,7 +42,7 @@ struct siw_cq_mod {
  * @resize: serialises changes of size; outside of @lock
  * @ring: elements, shared with user space for user queues
  * @ctrl: arming word behind the last element
- * @entry: mmap entry of a user queue; under @resize
+ * @mem: memory of @ring; under @resize
  * @lock: guards all below and writing to @ring; innermost, taken in any
  *	context
  * @kind: layout of the elements
@@ -56,10 +56,10 @@ struct siw_cq_mod {
  */
 struct siw_cq {
 	struct ib_cq base;
-	struct mutex resize;	/* @entry */
+	struct mutex resize;	/* @mem */
 	void *ring;
 	struct siw_cq_ctrl *ctrl;
-	struct rdma_user_mmap_entry *entry;
+	struct siw_ring *mem;
 	spinlock_t lock;	/* @put, @get, @ring */
 	enum siw_cq_kind kind;
 	u32 size;

@@ -5,7 +5,6 @@
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
 
@@ -24,20 +23,14 @@ static bool dm_charge(struct siw_device *sdev, size_t size)
 
 static int dm_expose(struct siw_dm *dm, struct uverbs_attr_bundle *attrs)
 {
-	struct rdma_user_mmap_entry *entry;
 	u64 key;
 	int rv;
 
-	entry = siw_ring_expose(&attrs->driver_udata, dm->mem, dm->size, &key);
-	if (IS_ERR(entry))
-		return PTR_ERR(entry);
-	rv = uverbs_copy_to(attrs, SIW_ATTR_ALLOC_DM_KEY, &key, sizeof(key));
-	if (IS_UVERBS_COPY_ERR(rv)) {
-		siw_ring_hide(entry);
+	rv = siw_ring_expose(dm->ring, &key);
+	if (rv)
 		return rv;
-	}
-	dm->entry = entry;
-	return 0;
+	rv = uverbs_copy_to(attrs, SIW_ATTR_ALLOC_DM_KEY, &key, sizeof(key));
+	return IS_UVERBS_COPY_ERR(rv) ? rv : 0;
 }
 
 /**
@@ -57,7 +50,7 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 {
 	struct siw_device *sdev = to_siw_dev(ibdev);
 	struct siw_dm *dm;
-	int rv = -ENOMEM;
+	int rv;
 
 	if (!attr->length || attr->alignment > PAGE_SHIFT)
 		return ERR_PTR(-EINVAL);
@@ -68,18 +61,23 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 		return ERR_PTR(-ENOMEM);
 	dm->length = attr->length;
 	dm->size = PAGE_ALIGN(attr->length);
-	if (!dm_charge(sdev, dm->size))
+	if (!dm_charge(sdev, dm->size)) {
+		rv = -ENOMEM;
 		goto err_free;
-	dm->mem = vmalloc_user(dm->size);
-	if (!dm->mem)
+	}
+	dm->ring = siw_ring_alloc(&attrs->driver_udata, dm->size);
+	if (IS_ERR(dm->ring)) {
+		rv = PTR_ERR(dm->ring);
 		goto err_charge;
+	}
+	dm->mem = dm->ring->mem;
 	rv = dm_expose(dm, attrs);
 	if (rv)
 		goto err_mem;
 	return &dm->base;
 
 err_mem:
-	vfree(dm->mem);
+	siw_ring_free(dm->ring);
 err_charge:
 	atomic_long_sub(dm->size, &sdev->dm_used);
 err_free:
@@ -104,7 +102,7 @@ int siw_query_dm(struct uverbs_attr_bundle *attrs)
 	if (IS_ERR(base))
 		return PTR_ERR(base);
 	dm = to_siw_dm(base);
-	key = rdma_user_mmap_get_offset(dm->entry);
+	key = rdma_user_mmap_get_offset(&dm->ring->entry);
 	rv = uverbs_copy_to(attrs, SIW_ATTR_QUERY_DM_KEY, &key, sizeof(key));
 	if (rv)
 		return rv;
@@ -123,8 +121,7 @@ int siw_dealloc_dm(struct ib_dm *base, struct uverbs_attr_bundle *attrs)
 {
 	struct siw_dm *dm = to_siw_dm(base);
 
-	siw_ring_hide(dm->entry);
-	vfree(dm->mem);
+	siw_ring_free(dm->ring);
 	atomic_long_sub(dm->size, &to_siw_dev(base->device)->dm_used);
 	kfree(dm);
 	return 0;

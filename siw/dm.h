@@ -7,20 +7,22 @@
 
 #include <rdma/ib_verbs.h>
 
+struct siw_ring;
+
 /**
  * struct siw_dm - a piece of device memory
  * @base: verbs object
  * @mem: whole pages, shared with its process
  * @size: octets at @mem
  * @length: octets asked for
- * @entry: mmap entry
+ * @ring: owner of @mem
  */
 struct siw_dm {
 	struct ib_dm base;
 	void *mem;
 	size_t size;
 	u64 length;
-	struct rdma_user_mmap_entry *entry;
+	struct siw_ring *ring;
 };
 
 static inline struct siw_dm *to_siw_dm(struct ib_dm *dm)

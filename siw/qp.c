@@ -7,7 +7,6 @@
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
-#include <linux/vmalloc.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
 
@@ -200,43 +199,43 @@ static size_t qp_sq_bytes(const struct siw_qp *qp)
 	       len;
 }
 
-static int qp_alloc_rings(struct siw_qp *qp)
+static int qp_alloc_ring(struct ib_udata *udata, size_t size,
+			 struct siw_ring **mem, void **ring)
 {
-	qp->sq = vmalloc_user(qp_sq_bytes(qp));
-	qp->flight = kvcalloc(qp->sq_size, sizeof(*qp->flight), GFP_KERNEL);
-	if (!qp->sq || !qp->flight)
-		return -ENOMEM;
+	struct siw_ring *m = siw_ring_alloc(udata, size);
+
+	if (IS_ERR(m))
+		return PTR_ERR(m);
+	*mem = m;
+	*ring = m->mem;
+	return 0;
+}
+
+static int qp_alloc_rings(struct siw_qp *qp, struct ib_udata *udata)
+{
+	int rv;
+
+	rv = qp_alloc_ring(udata, qp_sq_bytes(qp), &qp->sq_mem, &qp->sq);
+	if (rv)
+		return rv;
 	if (qp->layout == SIW_QP_EXT)
 		qp->ctrl = qp->sq + (size_t)qp->sq_size * qp->sq_stride;
-	if (qp->srq || !qp->rq_size)
-		return 0;
-	qp->rq = vmalloc_user((size_t)qp->rq_size * qp->rq_stride);
-	return qp->rq ? 0 : -ENOMEM;
+	if (!qp->srq && qp->rq_size) {
+		rv = qp_alloc_ring(udata, (size_t)qp->rq_size * qp->rq_stride,
+				   &qp->rq_mem, &qp->rq);
+		if (rv)
+			return rv;
+	}
+	qp->flight = kvcalloc(qp->sq_size, sizeof(*qp->flight),
+			      GFP_KERNEL_ACCOUNT);
+	return qp->flight ? 0 : -ENOMEM;
 }
 
 static void qp_free_rings(struct siw_qp *qp)
 {
-	if (qp->sq_entry)
-		siw_ring_hide(qp->sq_entry);
-	if (qp->rq_entry)
-		siw_ring_hide(qp->rq_entry);
-	qp->sq_entry = NULL;
-	qp->rq_entry = NULL;
-	vfree(qp->sq);
-	vfree(qp->rq);
+	siw_ring_free(qp->sq_mem);
+	siw_ring_free(qp->rq_mem);
 	kvfree(qp->flight);
-}
-
-static int qp_expose(struct ib_udata *udata, void *ring, size_t size,
-		     struct rdma_user_mmap_entry **entry, u64 *key)
-{
-	struct rdma_user_mmap_entry *e = siw_ring_expose(udata, ring, size,
-							 key);
-
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	*entry = e;
-	return 0;
 }
 
 static int qp_answer_user(struct siw_qp *qp, struct ib_udata *udata)
@@ -256,14 +255,12 @@ static int qp_answer_user(struct siw_qp *qp, struct ib_udata *udata)
 	resp.sqe_stride = qp->sq_stride;
 	resp.rqe_stride = qp->rq ? qp->rq_stride : 0;
 	resp.max_inline = qp->cap.max_inline_data;
-	rv = qp_expose(udata, qp->sq, qp_sq_bytes(qp), &qp->sq_entry, &key);
+	rv = siw_ring_expose(qp->sq_mem, &key);
 	if (rv)
 		return rv;
 	resp.v1.sq_key = key;
 	if (qp->rq) {
-		rv = qp_expose(udata, qp->rq,
-			       (size_t)qp->rq_size * qp->rq_stride,
-			       &qp->rq_entry, &key);
+		rv = siw_ring_expose(qp->rq_mem, &key);
 		if (rv)
 			return rv;
 		resp.v1.rq_key = key;
@@ -304,7 +301,7 @@ static int qp_set_up(struct siw_qp *qp, struct ib_qp_init_attr *attr,
 	qp->rcq = to_siw_cq(attr->recv_cq);
 	qp->srq = attr->srq ? to_siw_srq(attr->srq) : NULL;
 	qp_size_rings(qp, &qp->cap);
-	rv = qp_alloc_rings(qp);
+	rv = qp_alloc_rings(qp, udata);
 	if (rv)
 		return rv;
 	return siw_qp_init_conn(qp);

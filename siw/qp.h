@@ -23,6 +23,7 @@
 struct siw_counter;
 struct siw_ep;
 struct siw_llp;
+struct siw_ring;
 struct siw_srq;
 
 /* Bits of siw_qp.flags; each is a word of its own kind, set by atomic ops. */
@@ -150,8 +151,8 @@ enum siw_qp_layout {
  * @rq_get: next element to consume; under @rq_lock
  * @sq_lock: guards kernel posting to @sq and the flight list
  * @rq_lock: guards kernel posting to @rq and taking from it
- * @sq_entry: mmap entry of @sq
- * @rq_entry: mmap entry of @rq
+ * @sq_mem: memory of @sq
+ * @rq_mem: memory of @rq
  * @flight: work requests started and not completed, in post order
  * @flight_head: oldest entry; under @sq_lock
  * @flight_tail: next entry; under @sq_lock
@@ -222,8 +223,8 @@ struct siw_qp {
 	u32 rq_get;
 	spinlock_t sq_lock;	/* @sq posting, @flight */
 	spinlock_t rq_lock;	/* @rq posting and taking */
-	struct rdma_user_mmap_entry *sq_entry;
-	struct rdma_user_mmap_entry *rq_entry;
+	struct siw_ring *sq_mem;
+	struct siw_ring *rq_mem;
 
 	struct siw_flight *flight;
 	u32 flight_head;

@@ -3,7 +3,6 @@
  * Shared receive queues.
  */
 #include <linux/log2.h>
-#include <linux/vmalloc.h>
 #include <rdma/uverbs_ioctl.h>
 
 #include "device.h"
@@ -73,20 +72,16 @@ static int srq_answer_user(struct siw_srq *srq, struct ib_udata *udata)
 {
 	struct siw_uresp_create_srq resp = {};
 	u64 key;
+	int rv;
 
 	if (udata->outlen < sizeof(resp))
 		return -EINVAL;
-	srq->entry = siw_ring_expose(udata, srq->ring,
-				     srq->size * sizeof(struct siw_rqe), &key);
-	if (IS_ERR(srq->entry))
-		return PTR_ERR(srq->entry);
+	rv = siw_ring_expose(srq->mem, &key);
+	if (rv)
+		return rv;
 	resp.num_rqe = srq->size;
 	resp.srq_key = key;
-	if (ib_copy_to_udata(udata, &resp, sizeof(resp))) {
-		siw_ring_hide(srq->entry);
-		return -EFAULT;
-	}
-	return 0;
+	return ib_copy_to_udata(udata, &resp, sizeof(resp));
 }
 
 /**
@@ -119,11 +114,12 @@ int siw_create_srq(struct ib_srq *base, struct ib_srq_init_attr *init,
 	srq->max_sge = attr->max_sge;
 	srq->limit = attr->srq_limit;
 	srq->armed = srq->limit != 0;
-	srq->ring = vmalloc_user(srq->size * sizeof(struct siw_rqe));
-	if (!srq->ring) {
-		rv = -ENOMEM;
+	srq->mem = siw_ring_alloc(udata, srq->size * sizeof(struct siw_rqe));
+	if (IS_ERR(srq->mem)) {
+		rv = PTR_ERR(srq->mem);
 		goto err_count;
 	}
+	srq->ring = srq->mem->mem;
 	if (udata) {
 		rv = srq_answer_user(srq, udata);
 		if (rv)
@@ -132,7 +128,7 @@ int siw_create_srq(struct ib_srq *base, struct ib_srq_init_attr *init,
 	return 0;
 
 err_ring:
-	vfree(srq->ring);
+	siw_ring_free(srq->mem);
 err_count:
 	atomic_dec(&sdev->num_srq);
 	return rv;
@@ -200,9 +196,7 @@ int siw_destroy_srq(struct ib_srq *base, struct ib_udata *udata)
 {
 	struct siw_srq *srq = to_siw_srq(base);
 
-	if (srq->entry)
-		siw_ring_hide(srq->entry);
-	vfree(srq->ring);
+	siw_ring_free(srq->mem);
 	atomic_dec(&to_siw_dev(base->device)->num_srq);
 	return 0;
 }
@@ -223,7 +217,7 @@ int siw_post_srq_recv(struct ib_srq *base, const struct ib_recv_wr *wr,
 	unsigned long irq;
 	int rv = 0;
 
-	if (srq->entry) {
+	if (base->uobject) {
 		*bad_wr = wr;
 		return -EINVAL;
 	}

@@ -13,7 +13,7 @@
  * struct siw_srq - a shared receive queue
  * @base: verbs object
  * @ring: receive elements, shared with user space for user queues
- * @entry: mmap entry of a user queue
+ * @mem: memory of @ring
  * @lock: guards @get, @put and the limit; taken in any context
  * @size: elements, a power of two
  * @max_sge: scatter elements of one receive
@@ -25,7 +25,7 @@
 struct siw_srq {
 	struct ib_srq base;
 	struct siw_rqe *ring;
-	struct rdma_user_mmap_entry *entry;
+	struct siw_ring *mem;
 	spinlock_t lock;	/* @get, @put, the limit */
 	u32 size;
 	u32 max_sge;

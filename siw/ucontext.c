@@ -3,7 +3,6 @@
  * User contexts, and how a process gets at the rings of its queues.
  */
 #include <linux/capability.h>
-#include <linux/completion.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -22,20 +21,6 @@
 /* Page offset that user space takes for "no ring" */
 #define SIW_NO_RING_PGOFF	(SIW_INVAL_UOBJ_KEY >> PAGE_SHIFT)
 
-/**
- * struct siw_ring - what a mmap key names
- * @entry: in the core's table of keys
- * @ring: vmalloc_user() memory
- * @mm: whose pinned memory @ring counts as; its structure is held
- * @unused: nobody is in the middle of mapping @ring any more
- */
-struct siw_ring {
-	struct rdma_user_mmap_entry entry;
-	void *ring;
-	struct mm_struct *mm;
-	struct completion unused;
-};
-
 static struct siw_ring *to_siw_ring(struct rdma_user_mmap_entry *entry)
 {
 	return container_of(entry, struct siw_ring, entry);
@@ -45,10 +30,10 @@ static struct siw_ring *to_siw_ring(struct rdma_user_mmap_entry *entry)
  * Rings are pages that cannot be swapped: they count against RLIMIT_MEMLOCK as
  * registered memory does, or one process could take all that there is.
  */
-static int siw_ring_charge(struct siw_ring *sr, size_t size)
+static int ring_charge(struct siw_ring *ring)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	long pages = DIV_ROUND_UP(size, PAGE_SIZE);
+	long pages = DIV_ROUND_UP(ring->size, PAGE_SIZE);
 	struct mm_struct *mm = current->mm;
 
 	if (atomic64_add_return(pages, &mm->pinned_vm) > limit &&
@@ -57,89 +42,104 @@ static int siw_ring_charge(struct siw_ring *sr, size_t size)
 		return -ENOMEM;
 	}
 	mmgrab(mm);
-	sr->mm = mm;
+	ring->mm = mm;
 	return 0;
 }
 
-static void siw_ring_uncharge(struct siw_ring *sr, size_t size)
+static void ring_release(struct siw_ring *ring)
 {
-	atomic64_sub(DIV_ROUND_UP(size, PAGE_SIZE), &sr->mm->pinned_vm);
-	mmdrop(sr->mm);
+	vfree(ring->mem);
+	if (ring->mm) {
+		atomic64_sub(DIV_ROUND_UP(ring->size, PAGE_SIZE),
+			     &ring->mm->pinned_vm);
+		mmdrop(ring->mm);
+	}
+	kfree(ring);
+}
+
+/**
+ * siw_ring_alloc() - memory of a queue
+ * @udata: request of the process that creates the queue, NULL: a kernel user
+ * @size: octets
+ *
+ * Context: process.
+ * Return: the ring, its siw_ring.mem zeroed, or -ENOMEM as a pointer, also
+ * beyond what the process may pin.
+ */
+struct siw_ring *siw_ring_alloc(struct ib_udata *udata, size_t size)
+{
+	struct siw_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL);
+
+	if (!ring)
+		return ERR_PTR(-ENOMEM);
+	ring->size = size;
+	init_completion(&ring->unused);
+	if (udata) {
+		ring->uctx = rdma_udata_to_drv_context(udata,
+						       struct siw_ucontext,
+						       base);
+		/* before the memory: nobody gets more than is his, even briefly */
+		if (ring_charge(ring))
+			goto err;
+	}
+	ring->mem = vmalloc_user(size);
+	if (ring->mem)
+		return ring;
+err:
+	ring_release(ring);
+	return ERR_PTR(-ENOMEM);
 }
 
 /* Gives the ring a key, but never the one that means "no ring". */
-static int siw_ring_insert(struct ib_ucontext *ctx, struct siw_ring *sr,
-			   size_t size)
+static int ring_insert(struct siw_ring *ring)
 {
-	if (!rdma_user_mmap_entry_insert_range(ctx, &sr->entry, size, 0,
-					       SIW_NO_RING_PGOFF - 1))
+	struct ib_ucontext *ctx = &ring->uctx->base;
+
+	if (!rdma_user_mmap_entry_insert_range(ctx, &ring->entry, ring->size,
+					       0, SIW_NO_RING_PGOFF - 1))
 		return 0;
-	return rdma_user_mmap_entry_insert_range(ctx, &sr->entry, size,
+	return rdma_user_mmap_entry_insert_range(ctx, &ring->entry, ring->size,
 						 SIW_NO_RING_PGOFF + 1,
 						 U32_MAX);
 }
 
 /**
  * siw_ring_expose() - let a process map a ring
- * @udata: request of the process that creates the queue
- * @ring: vmalloc_user() memory; may be freed after siw_ring_hide()
- * @size: octets that a mapping must have, rounded up to pages
+ * @ring: of a queue of that process; a mapping must be as long as it is, in
+ *	pages
  * @key: offset to be passed to mmap
  *
- * Context: process.
- * Return: entry to be passed to siw_ring_hide(), or -ENOMEM as a pointer, also
- * beyond what the process may pin.
+ * Context: process. Return: 0 or -ENOMEM.
  */
-struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
-					     void *ring, size_t size,
-					     u64 *key)
+int siw_ring_expose(struct siw_ring *ring, u64 *key)
 {
-	struct siw_ucontext *uctx;
-	struct siw_ring *sr;
-	int err;
+	int err = ring_insert(ring);
 
-	uctx = rdma_udata_to_drv_context(udata, struct siw_ucontext, base);
-	sr = kzalloc(sizeof(*sr), GFP_KERNEL);
-	if (!sr)
-		return ERR_PTR(-ENOMEM);
-	sr->ring = ring;
-	init_completion(&sr->unused);
-	err = siw_ring_charge(sr, size);
 	if (err)
-		goto err_free;
-	err = siw_ring_insert(&uctx->base, sr, size);
-	if (err)
-		goto err_charge;
-	*key = rdma_user_mmap_get_offset(&sr->entry);
-	return &sr->entry;
-
-err_charge:
-	siw_ring_uncharge(sr, size);
-err_free:
-	kfree(sr);
-	return ERR_PTR(err);
+		return err;
+	ring->exposed = true;
+	*key = rdma_user_mmap_get_offset(&ring->entry);
+	return 0;
 }
 
 /**
- * siw_ring_hide() - take a ring's key back
- * @entry: from siw_ring_expose(), or NULL
+ * siw_ring_free() - take a ring's key back, free the ring
+ * @ring: from siw_ring_alloc(), or NULL
  *
  * Pages that are mapped already live on until they are unmapped; a mmap()
- * under way is waited for, so that the ring may be freed afterwards.
+ * under way is waited for.
  *
  * Context: process.
  */
-void siw_ring_hide(struct rdma_user_mmap_entry *entry)
+void siw_ring_free(struct siw_ring *ring)
 {
-	struct siw_ring *sr;
-
-	if (!entry)
+	if (!ring)
 		return;
-	sr = to_siw_ring(entry);
-	rdma_user_mmap_entry_remove(entry);
-	wait_for_completion(&sr->unused);
-	siw_ring_uncharge(sr, sr->entry.npages * PAGE_SIZE);
-	kfree(sr);
+	if (ring->exposed) {
+		rdma_user_mmap_entry_remove(&ring->entry);
+		wait_for_completion(&ring->unused);
+	}
+	ring_release(ring);
 }
 
 /**
@@ -173,7 +173,7 @@ int siw_mmap(struct ib_ucontext *ctx, struct vm_area_struct *vma)
 	entry = rdma_user_mmap_entry_get(ctx, vma);
 	if (!entry)
 		return -EINVAL;
-	err = remap_vmalloc_range(vma, to_siw_ring(entry)->ring, 0);
+	err = remap_vmalloc_range(vma, to_siw_ring(entry)->mem, 0);
 	rdma_user_mmap_entry_put(entry);
 	return err;
 }

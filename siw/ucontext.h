@@ -5,6 +5,7 @@
 #ifndef _SIW_UCONTEXT_H
 #define _SIW_UCONTEXT_H
 
+#include <linux/completion.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
@@ -25,14 +26,29 @@ static inline struct siw_ucontext *to_siw_uctx(struct ib_ucontext *ctx)
 	return container_of(ctx, struct siw_ucontext, base);
 }
 
-/*
- * A ring is vmalloc_user() memory; its mmap entry only names it. The entry
- * dies with the object, pages still mapped live until they are unmapped.
+/**
+ * struct siw_ring - memory of a queue that its process may map
+ * @mem: vmalloc_user() memory, zeroed at first
+ * @size: octets
+ * @uctx: context of the process, NULL for a kernel user
+ * @mm: whose pinned memory @mem counts as; its structure is held
+ * @exposed: @entry is in the core's table of keys
+ * @entry: names @mem to the process
+ * @unused: nobody is in the middle of mapping @mem any more
  */
-struct rdma_user_mmap_entry *siw_ring_expose(struct ib_udata *udata,
-					     void *ring, size_t size,
-					     u64 *key);
-void siw_ring_hide(struct rdma_user_mmap_entry *entry);
+struct siw_ring {
+	void *mem;
+	size_t size;
+	struct siw_ucontext *uctx;
+	struct mm_struct *mm;
+	bool exposed;
+	struct rdma_user_mmap_entry entry;
+	struct completion unused;
+};
+
+struct siw_ring *siw_ring_alloc(struct ib_udata *udata, size_t size);
+int siw_ring_expose(struct siw_ring *ring, u64 *key);
+void siw_ring_free(struct siw_ring *ring);
 
 extern const struct uapi_definition siw_uapi_defs[];
 
