@@ -452,7 +452,8 @@ static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
 	if (rv)
 		return rv;
 	rv = siw_odp_fetch(sdev, &want, fault);
-	return flush ? rv : 0;
+	/* who is being killed is not kept by the rest of a long list */
+	return flush || rv == -EINTR ? rv : 0;
 }
 
 /**
@@ -467,7 +468,8 @@ static int mr_advise(struct siw_device *sdev, const struct ib_pd *pd,
  * Context: process.
  * Return: 0, -EOPNOTSUPP for another advice, -ENOENT for an STag unknown,
  * -EPERM for one of another domain, or a prefetch for writing without the
- * right, -EFAULT out of bounds or with nothing there, -EINVAL for what is no region.
+ * right, -EFAULT out of bounds or with nothing there, -EINVAL for what is no region,
+ * -EINTR if the caller is being killed.
  */
 int siw_advise_mr(struct ib_pd *pd, enum ib_uverbs_advise_mr_advice advice,
 		  u32 flags, struct ib_sge *sg_list, u32 num_sge,

@@ -16,6 +16,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -259,6 +260,30 @@ static long odp_batch(struct siw_odp *odp, u64 idx, u32 num, bool fault)
 	return rv;
 }
 
+/* Behind page @idx, which is not there: where one may be; or behind all. */
+static u64 odp_next(struct siw_odp *odp, u64 idx)
+{
+	struct mm_struct *mm = odp->notifier.mm;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+	u64 next = U64_MAX;
+
+	idx++;
+	/* the process may be gone */
+	if (!mmget_not_zero(mm))
+		return next;
+	addr = odp->start + (idx << PAGE_SHIFT);
+	mmap_read_lock(mm);
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start > addr)
+		next = (vma->vm_start - odp->start) >> PAGE_SHIFT;
+	else if (vma)
+		next = idx;
+	mmap_read_unlock(mm);
+	mmput(mm);
+	return next;
+}
+
 static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
 {
 	while (idx <= last) {
@@ -266,13 +291,17 @@ static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
 		long rv = odp_batch(odp, idx, min_t(u64, end - idx + 1,
 						    ODP_BATCH), fault);
 
-		if (rv < 0 && fault)
-			/* whoever wants them asks again */
+		if (rv > 0)
+			idx += rv;
+		else if (!fault && (rv == -EFAULT || rv == -EAGAIN))
+			idx = odp_next(odp, idx);
+		else
+			/* who wants them in spite of -EAGAIN asks again */
 			return rv == -EAGAIN ? 0 : rv;
-		/* a page that is not there */
-		if (rv <= 0)
-			rv = 1;
-		idx += rv;
+		/* a range may be long */
+		if (idx <= last && fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	return 0;
 }
@@ -287,7 +316,8 @@ static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
  * or a range outside of it, is left to the data path's own checks.
  *
  * Context: process, may sleep long; no lock that a notifier of the mm takes.
- * Return: 0, -EFAULT if the process has nothing there, -ENOMEM.
+ * Return: 0, -EFAULT if the process has nothing there, -ENOMEM, or -EINTR if
+ * the caller is being killed.
  */
 int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 		  bool fault)

@@ -7,6 +7,7 @@
 #include "rig.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -376,6 +377,58 @@ static void prefetch(const void *arg)
 	odp_free(&o);
 }
 
+#define LONG	0xfffff000u
+
+/* Takes minutes even where nothing is slow. */
+static void advise_for_long(struct odp *o)
+{
+	struct ibv_sge s[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(s); i++)
+		s[i] = (struct ibv_sge){ .addr = (uintptr_t)o->p,
+					 .length = LONG, .lkey = o->mr->lkey };
+	ibv_advise_mr(o->r.s.pd, IBV_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT, 0, s,
+		      ARRAY_SIZE(s));
+}
+
+/* Nobody has to wait for the end of an advice once its process is killed. */
+static void advise_killed(const void *arg)
+{
+	struct odp o;
+	uint64_t end;
+	int status;
+	pid_t pid;
+
+	odp_new(&o, -1, ODP);
+	if (advise(&o, IBV_ADVISE_MR_ADVICE_PREFETCH_NO_FAULT, 0, AREA))
+		skip_case("no advice");
+	CHECK_OK(ibv_dereg_mr(o.mr));
+	CHECK_OK(munmap(o.p, AREA));
+	/* address space alone, none of it memory */
+	o.p = mmap(NULL, LONG, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(o.p != MAP_FAILED);
+	o.mr = reg(o.r.s.pd, o.p, LONG, ODP);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		advise_for_long(&o);
+		_exit(1);
+	}
+	sleep_ms(300);
+	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
+	CHECK_OK(kill(pid, SIGKILL));
+	for (end = now_ms() + TOLD_MS; waitpid(pid, &status, WNOHANG) != pid;) {
+		if (now_ms() > end)
+			FAIL("still there %d ms after it was killed", TOLD_MS);
+		sleep_ms(10);
+	}
+	CHECK(WIFSIGNALED(status));
+	CHECK_OK(ibv_dereg_mr(o.mr));
+	rig_close(&o.r);
+}
+
 /* What does not go together with pages that come and go. */
 static void limits(const void *arg)
 {
@@ -441,6 +494,7 @@ static const struct test_case cases[] = {
 	{ "odp_source_gone", source_gone },
 	{ "odp_implicit", implicit },
 	{ "odp_prefetch", prefetch },
+	{ "odp_advise_killed", advise_killed },
 	{ "odp_limits", limits },
 	{ "odp_dereg_busy", dereg_busy },
 };
