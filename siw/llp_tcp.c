@@ -723,8 +723,16 @@ int siw_llp_read_locked(struct siw_llp *llp, siw_llp_actor actor, void *ctx,
 {
 	struct llp_reader r = { .actor = actor, .ctx = ctx };
 	read_descriptor_t desc = { .arg.data = &r, .count = budget };
-	int n = tcp_read_sock(llp->sock->sk, &desc, llp_actor);
+	struct tcp_sock *tp = tcp_sk(llp->sock->sk);
+	int n;
 
+	/*
+	 * MPA knows of no urgent data. tcp_read_sock() would stop in front of
+	 * such an octet for ever; so it is one of the stream (RFC 6093).
+	 */
+	if (unlikely(tp->urg_data))
+		WRITE_ONCE(tp->urg_data, 0);
+	n = tcp_read_sock(llp->sock->sk, &desc, llp_actor);
 	return r.err ? r.err : n;
 }
 

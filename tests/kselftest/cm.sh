@@ -86,9 +86,24 @@ silent_peers()	# NUMBER
 	leak_resources
 }
 
+# TCP's urgent octet is one of the stream: reading goes on behind it.
+urgent()
+{
+	local server
+
+	ip netns exec h1 "$(bin app)" serve 10.0.0.1 7402 > "$work/s" 2>&1 &
+	server=$!
+	wait_listen h1 7402
+	h2 python3 "$here/urgent.py" 10.0.0.1 7402 ||
+		fail "$(cat "$work/s")"
+	until_ok 20 grep -q told "$work/s" || fail "never told"
+	wait $server || true
+}
+
 begin
 topology
 prog "" "$(bin cm_test)"
+t "a peer that sends an urgent octet" urgent
 t "peers that connect and say nothing" silent_peers "${SILENT_PEERS:-2000}"
 CM_LOOPS=100 prog "ipv6 " "$(bin cm_test)" -6 basic pdata reject depths \
 	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many_client \
