@@ -166,7 +166,7 @@ static void tx_watch_idle(struct siw_qp *qp)
 static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 {
 	struct siw_tx *tx = &qp->tx;
-	bool burst;
+	bool burst, more;
 	int i, rv, sent;
 
 	for (i = 0; i < TX_SHARE; i++) {
@@ -176,7 +176,9 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 			return TX_IDLE;
 		rv = tx_fill(qp, bh ? GFP_ATOMIC : GFP_NOIO);
 		burst = tx->out_len;
-		sent = burst ? tx_flush(qp, bh, rv > 0) : 0;
+		/* TCP must not keep a tail for what may not come for long */
+		more = rv > 0 && tx->msg.active && !tx->eor;
+		sent = burst ? tx_flush(qp, bh, more) : 0;
 		siw_flight_sent(qp, tx->taken);
 		/* a fault ends the connection, also if TCP is full just now */
 		if (rv < 0)

@@ -664,6 +664,67 @@ static void reads_beyond_depth(const void *arg)
 	rig_close(&r);
 }
 
+/* No Read can ever be sent: it fails, and keeps nothing up. */
+static void no_depth(const void *arg)
+{
+	struct ep_attr none = { .depth_set = true };
+	struct op o = op_of(9, IBV_WR_RDMA_READ, NULL, 1);
+	struct ibv_sge s;
+	struct rig r;
+	struct buf b;
+
+	rig_connect_attr(&r, &none, &none);
+	buf_new(&b, r.c.pd, 64, 0, RW_ACCESS);
+	s = buf_sge(&b, 0, 64);
+	o.sge = &s;
+	o.raddr = (uintptr_t)b.p;
+	o.rkey = b.mr->rkey;
+	if (!try_op(&r.c, &o))
+		wc_expect(r.c.scq, 9, IBV_WC_LOC_QP_OP_ERR);
+	buf_free(&b);
+	rig_close(&r);
+}
+
+/*
+ * What is done but stands behind what is not has no completion if it was to have
+ * none, not in a flush either. The Read waits: at the peer, behind a Send that
+ * waits for a receive.
+ */
+static void unsignalled_flush(const void *arg)
+{
+	struct op send = op_of(1, IBV_WR_SEND, NULL, 1);
+	struct op read = op_of(2, IBV_WR_RDMA_READ, NULL, 1);
+	struct buf src, dst;
+	struct ibv_sge s;
+	struct rig r;
+
+	if (access("/sys/module/siw/parameters/rnr_wait", F_OK))
+		skip_case("this module waits for no receive");
+	rig_connect(&r);
+	buf_new(&src, r.c.pd, 64, 0, RW_ACCESS);
+	buf_new(&dst, r.s.pd, 64, 0, RW_ACCESS);
+	s = buf_sge(&src, 0, 64);
+	send.sge = &s;
+	read.sge = &s;
+	read.raddr = (uintptr_t)dst.p;
+	read.rkey = dst.mr->rkey;
+	post_op(&r.c, &send);
+	post_op(&r.c, &read);
+	send.flags = 0;
+	send.id = 3;
+	post_op(&r.c, &send);
+	post_op(&r.c, &send);
+	wc_expect(r.c.scq, 1, IBV_WC_SUCCESS);
+	sleep_ms(200);
+	rdma_destroy_qp(r.s.id);
+	r.s.qp = NULL;
+	wc_expect(r.c.scq, 2, IBV_WC_WR_FLUSH_ERR);
+	wc_none(r.c.scq, 100);
+	buf_free(&src);
+	buf_free(&dst);
+	rig_close(&r);
+}
+
 static void sq_full(const void *arg)
 {
 	struct ep_attr a1 = { .depth_set = true, .ird = 1, .ord = 1,
@@ -1227,6 +1288,53 @@ static void late_receives(const void *arg)
 	rig_close(&r);
 }
 
+/*
+ * All of a message is sent at once, its short tail too: it arrives though the
+ * receiver's acknowledgments do not, and though TCP probes for none.
+ */
+static void tail_sent_once(size_t len)
+{
+	struct op o = op_of(1, IBV_WR_SEND, NULL, 1);
+	struct ibv_sge s, d;
+	struct buf src, dst;
+	struct rig r;
+
+	rig_connect(&r);
+	buf_new(&src, r.c.pd, len, 0, 0);
+	buf_new(&dst, r.s.pd, len, 0, RW_ACCESS);
+	s = buf_sge(&src, 0, len);
+	d = buf_sge(&dst, 0, len);
+	o.sge = &s;
+	rig_ping(&r);
+	post_recv(&r.s, 1, &d, 1);
+	ns_enter(SRV);
+	if (system("tc qdisc add dev eth1 root netem loss 100%"))
+		skip_case("no netem");
+	post_op(&r.c, &o);
+	wc_expect(r.s.rcq, 1, IBV_WC_SUCCESS);
+	ns_enter(SRV);
+	CHECK_OK(system("tc qdisc del dev eth1 root"));
+	wc_expect(r.c.scq, 1, IBV_WC_SUCCESS);
+	buf_free(&src);
+	buf_free(&dst);
+	rig_close(&r);
+}
+
+static void tail_sent(const void *arg)
+{
+	/* within the first congestion window */
+	static const size_t lens[] = { 2048, 4096, 12000 };
+	size_t i;
+
+	ns_enter(CLI);
+	if (system("sysctl -qw net.ipv4.tcp_early_retrans=0"))
+		skip_case("no sysctl");
+	for (i = 0; i < ARRAY_SIZE(lens); i++)
+		tail_sent_once(lens[i]);
+	ns_enter(CLI);
+	CHECK_OK(system("sysctl -qw net.ipv4.tcp_early_retrans=3"));
+}
+
 #define CLOSE_SENDS	32
 
 /* Disconnects as soon as all is with the peer's TCP. */
@@ -1315,6 +1423,8 @@ static const struct test_case cases[] = {
 	{ "order", order },
 	{ "fence", fence },
 	{ "reads_beyond_depth", reads_beyond_depth },
+	{ "no_depth", no_depth },
+	{ "unsignalled_flush", unsignalled_flush },
 	{ "sq_full", sq_full },
 	{ "bad_wr", bad_wr },
 	{ "post_early", post_early },
@@ -1328,6 +1438,7 @@ static const struct test_case cases[] = {
 	{ "write_imm", immediate, &opc_write_imm },
 	{ "late_receives", late_receives },
 	{ "late_receives_srq", late_receives, "srq" },
+	{ "tail_sent", tail_sent },
 	{ "close_behind_sends", close_behind_sends },
 	{ "both_ways", both_ways },
 	{ "threads", threads },

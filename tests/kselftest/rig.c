@@ -497,7 +497,7 @@ static void ep_make_cq_ex(struct ep *e)
 void ep_make_qp(struct ep *e, const struct ep_attr *a)
 {
 	struct ibv_srq_init_attr sia = { 0 };
-	struct ibv_qp_init_attr ia = { 0 };
+	struct ibv_qp_init_attr_ex ia = { .comp_mask = IBV_QP_INIT_ATTR_PD };
 
 	if (a)
 		e->attr = *a;
@@ -531,7 +531,12 @@ void ep_make_qp(struct ep *e, const struct ep_attr *a)
 	ia.cap.max_send_sge = e->attr.sge;
 	ia.cap.max_recv_sge = e->attr.sge;
 	ia.cap.max_inline_data = e->attr.inln;
-	CHECK_OK(rdma_create_qp(e->id, e->pd, &ia));
+	ia.pd = e->pd;
+	if (e->attr.send_ops) {
+		ia.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+		ia.send_ops_flags = e->attr.send_ops;
+	}
+	CHECK_OK(rdma_create_qp_ex(e->id, &ia));
 	e->qp = e->id->qp;
 }
 

@@ -136,6 +136,7 @@ bool cm_wait_end(struct rdma_event_channel *ch, int ms);
  * @srq_wr: depth of a SRQ used in place of the RQ
  * @sig_all: complete each send request
  * @scq_ex: make the CQ of the send queue an extended one, like this
+ * @send_ops: requests for ibv_wr_*() (IBV_QP_EX_WITH_*), 0: a plain QP
  * @domain: protection domain of another end to be in, NULL: one of its own
  * @depth_set: take @ird and @ord from here even if zero
  * @ird: reads served at once
@@ -152,6 +153,7 @@ struct ep_attr {
 	uint32_t srq_wr;
 	bool sig_all;
 	const struct ibv_cq_init_attr_ex *scq_ex;
+	uint64_t send_ops;
 	struct ibv_pd *domain;
 	bool depth_set;
 	uint8_t ird;
