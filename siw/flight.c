@@ -217,8 +217,11 @@ void siw_flight_flush(struct siw_qp *qp)
 
 		if (!status && !flight_is_done(qp, fl, qp->tx.taken))
 			status = SIW_WC_WR_FLUSH_ERR;
-		fl->bytes = 0;
-		fire |= flight_push(qp, fl, status);
+		if (status)
+			fl->bytes = 0;
+		/* some are done, and nobody has asked to be told */
+		if (status || fl->signalled)
+			fire |= flight_push(qp, fl, status);
 	}
 	qp->orq_head = qp->orq_tail;
 	spin_unlock_irqrestore(&qp->sq_lock, irq);
