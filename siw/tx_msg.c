@@ -506,7 +506,8 @@ static bool tx_may_start(struct siw_qp *qp)
 		return false;
 	if (siw_flight_full(qp))
 		return false;
-	return !tx_is_request(wqe) || siw_orq_room(qp);
+	/* where there is no ORD at all it is started, to fail */
+	return !tx_is_request(wqe) || !qp->conn.ord || siw_orq_room(qp);
 }
 
 static int tx_fail(struct siw_qp *qp, u8 status)
@@ -597,6 +598,7 @@ static int tx_continue(struct siw_qp *qp, gfp_t gfp)
 		rv = tx_build_segment(qp, gfp);
 		if (rv < 0) {
 			msg->active = false;
+			msg->imm = 0;
 			return msg->remote ? -EACCES :
 			       tx_fail(qp, SIW_WC_LOC_PROT_ERR);
 		}
