@@ -154,10 +154,9 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	clear_bit(SIW_QPF_NUDGE, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);
-	if (qp->conn.hold_tx)
-		set_bit(SIW_QPF_TX_HOLD, &qp->flags);
-	if (qp->conn.notify_first)
-		set_bit(SIW_QPF_FIRST_FPDU, &qp->flags);
+	/* a former life may have ended before the peer's first FPDU */
+	assign_bit(SIW_QPF_TX_HOLD, &qp->flags, qp->conn.hold_tx);
+	assign_bit(SIW_QPF_FIRST_FPDU, &qp->flags, qp->conn.notify_first);
 	set_bit(SIW_QPF_ATTACHED, &qp->flags);
 	siw_rdv_attached(qp);
 	siw_qp_set_state(qp, IB_QPS_RTS);
