@@ -7,6 +7,7 @@
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
 
@@ -85,20 +86,33 @@ void siw_iw_rem_ref(struct ib_qp *qp)
  * iw_cm asks when somebody connects or accepts, in his context, and rdma_cm lets
  * him name any number: what is another user's does not exist for him.
  *
- * The caller keeps the QP alive by other means: no reference is taken.
+ * No reference is taken: iw_cm takes its own as soon as this has returned, and has
+ * interrupts off meanwhile. So it is an RCU reader for whom qp_forget() waits.
  *
- * Context: process. Return: the QP or NULL.
+ * Context: process, interrupts off. Return: the QP or NULL.
  */
 struct ib_qp *siw_iw_get_qp(struct ib_device *ibdev, int qpn)
 {
-	struct siw_qp *qp = siw_qp_lookup(to_siw_dev(ibdev), qpn);
-	bool mine;
+	struct siw_device *sdev = to_siw_dev(ibdev);
+	unsigned long flags;
+	struct siw_qp *qp;
 
-	if (!qp)
-		return NULL;
-	mine = uid_eq(qp->owner, current_euid()) || capable(CAP_NET_ADMIN);
-	siw_qp_put(qp);
-	return mine ? &qp->base : NULL;
+	xa_lock_irqsave(&sdev->qps, flags);
+	qp = xa_load(&sdev->qps, qpn);
+	if (qp && !uid_eq(qp->owner, current_euid()) && !capable(CAP_NET_ADMIN))
+		qp = NULL;
+	if (qp)
+		set_bit(SIW_QPF_NAMED, &qp->flags);
+	xa_unlock_irqrestore(&sdev->qps, flags);
+	return qp ? &qp->base : NULL;
+}
+
+/* Nobody finds the QP afterwards; who has found it has a reference. */
+static void qp_forget(struct siw_qp *qp)
+{
+	xa_erase_irq(&qp->sdev->qps, qp->qpn);
+	if (test_bit(SIW_QPF_NAMED, &qp->flags))
+		synchronize_rcu_expedited();
 }
 
 /**
@@ -361,7 +375,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	return 0;
 
 err_insert:
-	xa_erase_irq(&sdev->qps, qp->qpn);
+	qp_forget(qp);
 	siw_qp_exit_conn(qp);
 	siw_qp_put(qp);
 	wait_for_completion(&qp->released);
@@ -614,7 +628,7 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 
 	siw_rdv_stop(qp);
 	siw_cm_abort_connect(qp);
-	xa_erase_irq(&sdev->qps, qp->qpn);
+	qp_forget(qp);
 	siw_qp_exit_conn(qp);
 	siw_mw_forget_qp(qp);
 	siw_rdv_exit(qp);

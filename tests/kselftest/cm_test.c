@@ -14,7 +14,9 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sys/utsname.h>
@@ -1417,6 +1419,93 @@ static void foreign_qp(const void *arg)
 	ep_close(&mine);
 }
 
+/**
+ * struct destroyer - a thread that destroys a queue pair
+ * @qp: the queue pair
+ * @go: begin
+ * @late: how much later, in turns of a loop
+ */
+struct destroyer {
+	struct ibv_qp *qp;
+	atomic_bool go;
+	unsigned int late;
+};
+
+static void *destroy_late(void *arg)
+{
+	struct destroyer *d = arg;
+	volatile unsigned int i;
+
+	while (!atomic_load(&d->go))
+		;
+	for (i = 0; i < d->late; i++)
+		;
+	CHECK_OK(ibv_destroy_qp(d->qp));
+	return NULL;
+}
+
+/* Destroys a queue pair just while somebody connects with its number. */
+static void connect_destroyed(struct ep *e, struct ibv_qp_init_attr *ia,
+			      unsigned int late, unsigned int *through)
+{
+	struct destroyer d = { .late = late };
+	struct rdma_conn_param p = { 0 };
+	struct timespec until;
+	pthread_t t;
+
+	d.qp = ibv_create_qp(e->pd, ia);
+	CHECK(d.qp);
+	p.qp_num = d.qp->qp_num;
+	CHECK_OK(pthread_create(&t, NULL, destroy_late, &d));
+	atomic_store(&d.go, true);
+	*through += !rdma_connect(e->id, &p);
+	CHECK_OK(clock_gettime(CLOCK_REALTIME, &until));
+	until.tv_sec += TOLD_MS / 1000;
+	if (pthread_timedjoin_np(t, NULL, &until))
+		FAIL("no end of destroying, begun %u turns late", late);
+}
+
+/*
+ * A number is all that a connect names: its queue pair may go at any point of
+ * it. The listener never answers, so that a connect not noticed stays.
+ */
+static void destroyed_qp(const void *arg)
+{
+	struct ibv_qp_init_attr ia = {
+		.qp_type = IBV_QPT_RC,
+		.cap = { .max_send_wr = 1, .max_recv_wr = 1,
+			 .max_send_sge = 1, .max_recv_sge = 1 },
+	};
+	unsigned int i, through = 0, rounds = 150;
+	struct rig r = { 0 };
+	struct ep e = { 0 };
+
+	listen_on(&r, SRV, host_addr(SRV), 0, 8);
+	for (i = 0; i < rounds; i++) {
+		struct rdma_event_channel *ch = e.ch;
+		struct rdma_cm_id *id = e.id;
+
+		ep_resolve(&e, CLI, host_addr(SRV), r.port);
+		if (!i) {
+			e.pd = ibv_alloc_pd(e.id->verbs);
+			CHECK(e.pd);
+			ia.send_cq = ibv_create_cq(e.id->verbs, 16, NULL, NULL,
+						   0);
+			CHECK(ia.send_cq);
+			ia.recv_cq = ia.send_cq;
+		} else {
+			CHECK_OK(rdma_destroy_id(id));
+			rdma_destroy_event_channel(ch);
+		}
+		connect_destroyed(&e, &ia, i % 50 * 400, &through);
+	}
+	note("%u of %u came before the end", through, rounds);
+	CHECK_OK(rdma_destroy_id(e.id));
+	rdma_destroy_event_channel(e.ch);
+	CHECK_OK(ibv_destroy_cq(ia.send_cq));
+	CHECK_OK(ibv_dealloc_pd(e.pd));
+}
+
 static const int own = 1;
 static const enum host cli_ends = CLI, srv_ends = SRV;
 
@@ -1469,6 +1558,7 @@ static const struct test_case cases[] = {
 	{ "owner_specific", owner_specific },
 	{ "gid_bind_loop", bind_loop },
 	{ "foreign_qp", foreign_qp },
+	{ "destroyed_qp", destroyed_qp },
 };
 
 int main(int argc, char **argv)
