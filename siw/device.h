@@ -115,8 +115,14 @@ static inline bool siw_count_get(atomic_t *count, int limit)
 	return false;
 }
 
-/* Process-context work of all devices; WQ_HIGHPRI, unbound. */
+/*
+ * Work of all devices, unbound. On the first one nothing sleeps for long; ends of
+ * connections wait for peers, and page faults for whoever serves the memory, which
+ * must not hold up others.
+ */
 extern struct workqueue_struct *siw_wq;
+extern struct workqueue_struct *siw_end_wq;
+extern struct workqueue_struct *siw_fault_wq;
 
 struct net *siw_device_net(struct siw_device *sdev);
 struct siw_device *siw_device_create(struct net_device *netdev);

@@ -18,15 +18,40 @@ MODULE_VERSION(SIW_VERSION);
 MODULE_ALIAS_RDMA_LINK("siw");
 
 struct workqueue_struct *siw_wq;
+struct workqueue_struct *siw_end_wq;
+struct workqueue_struct *siw_fault_wq;
+
+static void siw_free_queues(void)
+{
+	if (siw_fault_wq)
+		destroy_workqueue(siw_fault_wq);
+	if (siw_end_wq)
+		destroy_workqueue(siw_end_wq);
+	if (siw_wq)
+		destroy_workqueue(siw_wq);
+}
+
+static int siw_alloc_queues(void)
+{
+	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
+				 0);
+	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
+				     WQ_UNBOUND_MAX_ACTIVE);
+	siw_fault_wq = alloc_workqueue("siw_fault", WQ_UNBOUND,
+				       WQ_UNBOUND_MAX_ACTIVE);
+	if (siw_wq && siw_end_wq && siw_fault_wq)
+		return 0;
+	siw_free_queues();
+	return -ENOMEM;
+}
 
 static int __init siw_init(void)
 {
 	int err;
 
-	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
-				 0);
-	if (!siw_wq)
-		return -ENOMEM;
+	err = siw_alloc_queues();
+	if (err)
+		return err;
 	err = siw_cm_init();
 	if (err)
 		goto err_wq;
@@ -38,7 +63,7 @@ static int __init siw_init(void)
 err_cm:
 	siw_cm_exit();
 err_wq:
-	destroy_workqueue(siw_wq);
+	siw_free_queues();
 	return err;
 }
 
@@ -48,7 +73,7 @@ static void __exit siw_exit(void)
 	siw_netdev_exit();
 	ib_unregister_driver(RDMA_DRIVER_SIW);
 	siw_cm_exit();
-	destroy_workqueue(siw_wq);
+	siw_free_queues();
 	/* objects found under RCU are freed by code or caches of ours */
 	rcu_barrier();
 }

@@ -40,6 +40,7 @@ enum siw_qp_flag {
 	SIW_QPF_GONE,		/* being destroyed: cannot be connected any more */
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
 	SIW_QPF_NUDGE,		/* send the RTR Write once more */
+	SIW_QPF_FAULTS,		/* has met pages that had to be fetched */
 	SIW_QPF_NAMED,		/* iw_cm has asked for it by its number */
 };
 

@@ -409,11 +409,18 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 /* ------------------------------------------------------- who runs it --- */
 
+/* A QP that has met pages which must be fetched may sleep for them. */
+static void rx_queue(struct siw_qp *qp, unsigned long delay)
+{
+	queue_delayed_work(test_bit(SIW_QPF_FAULTS, &qp->flags) ? siw_fault_wq :
+			   siw_wq, &qp->rx.work, delay);
+}
+
 static void rx_defer(struct siw_qp *qp)
 {
 	if (!test_and_set_bit(0, &qp->rx.deferred)) {
 		siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
-		queue_delayed_work(siw_wq, &qp->rx.work, 0);
+		rx_queue(qp, 0);
 	}
 }
 
@@ -500,11 +507,11 @@ static void rx_work(struct work_struct *work)
 		 */
 		if (qp->conn.acks)
 			siw_flight_acked(qp, siw_llp_acked(qp->llp));
-		queue_delayed_work(siw_wq, &qp->rx.work, RX_PAUSE);
+		rx_queue(qp, RX_PAUSE);
 		return;
 	}
 	if (qp->rx.want.len || (rv > 0 && siw_llp_readable(qp->llp))) {
-		queue_delayed_work(siw_wq, &qp->rx.work, 0);
+		rx_queue(qp, 0);
 		return;
 	}
 	clear_bit(0, &qp->rx.deferred);
@@ -537,11 +544,12 @@ void siw_rx_finish(struct siw_qp *qp)
 
 	for (;;) {
 		rv = rx_read(qp);
+		/* nobody is left to post a receive, or to have the pages */
+		if ((qp->rx.paused || qp->rx.want.len) &&
+		    test_bit(SIW_QPF_GONE, &qp->flags))
+			return;
 		if (rv > 0 || qp->rx.want.len)
 			continue;
-		/* nobody is left to post the receive */
-		if (qp->rx.paused && test_bit(SIW_QPF_GONE, &qp->flags))
-			return;
 		/*
 		 * Without a pause: no memory, or the work was faster, which
 		 * takes its share and leaves the rest.

@@ -26,6 +26,13 @@
 /* A QP that has sent nothing for one to two of these keeps no pages. */
 #define TX_IDLE_TIME		HZ
 
+/* Who is the sender. */
+enum tx_who {
+	TX_SOFTIRQ,
+	TX_WORKER,		/* one for all: must not sleep for pages */
+	TX_CALLER,		/* nobody but its QP waits for it */
+};
+
 enum tx_verdict {
 	TX_IDLE,		/* nothing to do, or an event will tell */
 	TX_YIELD,		/* a worker goes on */
@@ -145,16 +152,21 @@ static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
 	return TX_YIELD;
 }
 
-/* Gets the pages that were missing, if this context can. */
-static bool tx_fetch_pages(struct siw_qp *qp, bool bh)
+/*
+ * Gets the pages that were missing, unless this is for siw_fault_wq to do. False:
+ * it is, and is told by the flag.
+ */
+static bool tx_fetch_pages(struct siw_qp *qp, enum tx_who who)
 {
 	struct siw_tx *tx = &qp->tx;
 	struct siw_mem_want want = tx->want;
 
 	tx->want.len = 0;
-	if (!bh)
-		tx->lost = siw_odp_fetch(qp->sdev, &want, true);
-	return !bh;
+	/* down_work was not queued there before the first time */
+	if (!test_and_set_bit(SIW_QPF_FAULTS, &qp->flags) || who != TX_CALLER)
+		return false;
+	tx->lost = siw_odp_fetch(qp->sdev, &want, true);
+	return true;
 }
 
 static void tx_watch_idle(struct siw_qp *qp)
@@ -163,10 +175,10 @@ static void tx_watch_idle(struct siw_qp *qp)
 		queue_delayed_work(siw_wq, &qp->tx.idle, TX_IDLE_TIME);
 }
 
-static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
+static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 {
 	struct siw_tx *tx = &qp->tx;
-	bool burst, more;
+	bool burst, more, bh = who == TX_SOFTIRQ;
 	int i, rv, sent;
 
 	for (i = 0; i < TX_SHARE; i++) {
@@ -186,7 +198,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 		if (sent)
 			return tx_failed(qp, sent);
 		if (rv == 0 && tx->want.len) {
-			if (!tx_fetch_pages(qp, bh))
+			if (!tx_fetch_pages(qp, who))
 				return TX_YIELD;
 			continue;
 		}
@@ -201,7 +213,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, bool bh)
 	return TX_YIELD;
 }
 
-static void tx_loop(struct siw_qp *qp, bool bh)
+static void tx_loop(struct siw_qp *qp, enum tx_who who)
 {
 	enum tx_verdict verdict;
 	int rounds = 0;
@@ -213,7 +225,7 @@ static void tx_loop(struct siw_qp *qp, bool bh)
 		clear_bit(SIW_QPF_TX_AGAIN, &qp->flags);
 		/* a request posted before AGAIN was set is seen now */
 		smp_mb__after_atomic();
-		verdict = tx_session(qp, bh);
+		verdict = tx_session(qp, who);
 		clear_bit_unlock(SIW_QPF_TX_BUSY, &qp->flags);
 		/* before AGAIN is looked at */
 		smp_mb__after_atomic();
@@ -260,12 +272,17 @@ static void tx_idle_work(struct work_struct *work)
 
 static void tx_tasklet(struct tasklet_struct *t)
 {
-	tx_loop(container_of(t, struct siw_qp, tx.tasklet), true);
+	tx_loop(container_of(t, struct siw_qp, tx.tasklet), TX_SOFTIRQ);
 }
 
 static void tx_work(struct work_struct *work)
 {
-	tx_loop(container_of(work, struct siw_qp, tx.work), false);
+	tx_loop(container_of(work, struct siw_qp, tx.work), TX_WORKER);
+}
+
+static void tx_fault_work(struct work_struct *work)
+{
+	tx_loop(container_of(work, struct siw_qp, tx.fault_work), TX_CALLER);
 }
 
 /**
@@ -276,7 +293,7 @@ static void tx_work(struct work_struct *work)
  */
 void siw_tx_run(struct siw_qp *qp)
 {
-	tx_loop(qp, false);
+	tx_loop(qp, TX_CALLER);
 }
 
 static bool tx_is_on_it(struct siw_qp *qp)
@@ -315,7 +332,11 @@ void siw_tx_kick(struct siw_qp *qp)
  */
 void siw_tx_kick_slow(struct siw_qp *qp)
 {
-	if (!test_bit(SIW_QPF_TX_STOP, &qp->flags))
+	if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
+		return;
+	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
+		queue_work(siw_fault_wq, &qp->tx.fault_work);
+	else
 		queue_work(siw_wq, &qp->tx.work);
 }
 
@@ -504,6 +525,7 @@ int siw_tx_init(struct siw_qp *qp)
 		return -ENOMEM;
 	tasklet_setup(&qp->tx.tasklet, tx_tasklet);
 	INIT_WORK(&qp->tx.work, tx_work);
+	INIT_WORK(&qp->tx.fault_work, tx_fault_work);
 	INIT_DELAYED_WORK(&qp->tx.idle, tx_idle_work);
 	return 0;
 }
@@ -518,6 +540,7 @@ void siw_tx_exit(struct siw_qp *qp)
 {
 	tasklet_kill(&qp->tx.tasklet);
 	cancel_work_sync(&qp->tx.work);
+	cancel_work_sync(&qp->tx.fault_work);
 	siw_tx_reset(qp);
 	kfree(qp->tx.wqe.sge);
 }

@@ -111,6 +111,7 @@ struct siw_tx_msg {
  * @idle_at: stream position when @idle looked last
  * @tasklet: sends on behalf of softirq
  * @work: sends on behalf of everybody else
+ * @fault_work: likewise, for a QP that has met pages to be fetched
  */
 struct siw_tx {
 	struct siw_txbuf buf;
@@ -140,6 +141,7 @@ struct siw_tx {
 	void *scratch;
 	struct tasklet_struct tasklet;
 	struct work_struct work;
+	struct work_struct fault_work;
 	struct delayed_work idle;
 	u64 idle_at;
 };
