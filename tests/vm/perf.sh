@@ -19,15 +19,25 @@ PERF_SERVER=h2
 PERF_CLIENT=h1
 PERF_ADDR=10.0.0.2
 
+# A host whose device fails Sends of its own now and then, by no fault of its peer
+# (interop.rst): PERF_EXCUSED names it, "out" or "served" has what it printed.
+perftest_excused()
+{
+	local words="$out"
+
+	[ "$PERF_SERVER" != "${PERF_EXCUSED:-}" ] || words=$served
+	[ -n "${PERF_EXCUSED:-}" ] && [[ $words == *"Bad wc status 2"* ]]
+}
+
 # perftest_once PROGRAM [OPTIONS]: one server, one client; the client's output in
-# "out". Status 2: the client came when nobody listened.
+# "out". Status 2: the client came when nobody listened; 3: see above.
 perftest_once()
 {
-	local server status=0
+	local server status=0 served=
 
 	PERF_PORT=$((PERF_PORT + 1))
 	on $PERF_SERVER "${server_env[@]}" timeout "$PERF_TIME" "$1" -R -F -p $PERF_PORT "${@:2}" \
-		>> "$PERF_LOG" 2>&1 &
+		> "$PERF_LOG.server" 2>&1 &
 	server=$!
 	if ! wait_for 40 tcp_listens $PERF_SERVER $PERF_PORT; then
 		say "$1: the server does not listen"
@@ -37,12 +47,17 @@ perftest_once()
 	out=$(on $PERF_CLIENT timeout "$PERF_TIME" "$1" -R -F \
 	      -p $PERF_PORT "${@:2}" "$PERF_ADDR" 2>&1) || status=$?
 	if [ $status -eq 0 ]; then
-		wait $server || { say "$1: the server failed"; return 1; }
-		return 0
+		wait $server || status=200
+	else
+		echo "client, status $status: $out" >> "$PERF_LOG"
+		kill $server 2>/dev/null || true
+		wait $server 2>/dev/null || true
 	fi
-	echo "client, status $status: $out" >> "$PERF_LOG"
-	kill $server 2>/dev/null || true
-	wait $server 2>/dev/null || true
+	served=$(cat "$PERF_LOG.server")
+	echo "$served" >> "$PERF_LOG"
+	[ $status -ne 0 ] || return 0
+	[ $status -ne 200 ] || say "$1: the server failed"
+	! perftest_excused || return 3
 	[[ $out != *"nexpected CM event"* && $out != *CM_EVENT_REJECTED* &&
 	   $out != *"Connection refused"* ]] || return 2
 	return 1
@@ -60,7 +75,8 @@ perftest()
 	for tries in 1 2 3 4; do
 		status=0
 		perftest_once "$@" || status=$?
-		[ $status -eq 2 ] || break
+		[ $status -ne 3 ] || say "$1: $PERF_EXCUSED failed its own Send"
+		[ $status -eq 2 ] || [ $status -eq 3 ] || break
 	done
 	[ $status -eq 0 ] || return 1
 	printf '%s\n' "$out" >> "$PERF_LOG"
