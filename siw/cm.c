@@ -93,7 +93,7 @@ void siw_cm_first_fpdu(struct siw_ep *ep)
 
 /**
  * siw_cm_abort_connect() - give up connecting a QP that is to be destroyed
- * @qp: queue pair
+ * @qp: queue pair that nobody finds any more
  *
  * A startup exchange holds a reference on its QP, which destroying waits for.
  *
@@ -273,6 +273,8 @@ int siw_connect(struct iw_cm_id *cm_id, struct iw_cm_conn_param *param)
 	cm_id->add_ref(cm_id);
 	ep->cm_id = cm_id;
 	ep->active = true;
+	/* before the look-up: siw_destroy_qp() looks for it after that fails */
+	WRITE_ONCE(ep->qpn, param->qpn);
 	ep->qp = siw_qp_lookup(sdev, param->qpn);
 	rv = ep->qp ? siw_ep_connect(ep, cm_id, param) : -EINVAL;
 	if (rv)

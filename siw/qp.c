@@ -626,9 +626,11 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 	struct siw_qp *qp = to_siw_qp(base);
 	struct siw_device *sdev = qp->sdev;
 
+	/* whoever has the mutex for long makes haste */
+	set_bit(SIW_QPF_GONE, &qp->flags);
 	siw_rdv_stop(qp);
-	siw_cm_abort_connect(qp);
 	qp_forget(qp);
+	siw_cm_abort_connect(qp);
 	siw_qp_exit_conn(qp);
 	siw_mw_forget_qp(qp);
 	siw_rdv_exit(qp);

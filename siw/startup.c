@@ -296,7 +296,6 @@ int siw_ep_connect(struct siw_ep *ep, struct iw_cm_id *cm_id,
 			return -ENOMEM;
 		ep->pdata_len = param->private_data_len;
 	}
-	WRITE_ONCE(ep->qpn, param->qpn);
 	return active_open(ep);
 }
 

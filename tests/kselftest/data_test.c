@@ -1401,6 +1401,51 @@ static void close_behind_sends(const void *arg)
 		close_behind_sends_once();
 }
 
+static void set_rnr_wait(struct ep *e, int ms)
+{
+	char path[100];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/siw/rnr_wait",
+		 ibv_get_device_name(e->ctx->device));
+	f = fopen(path, "w");
+	CHECK(f);
+	CHECK(fprintf(f, "%d", ms) > 0);
+	CHECK_OK(fclose(f));
+}
+
+/*
+ * Nobody waits for the receive of a queue pair that is to be destroyed, also
+ * if the peer's end of the connection waits behind the Send already.
+ */
+static void destroy_without_receive(const void *arg)
+{
+	struct op o = op_of(1, IBV_WR_SEND, NULL, 1);
+	struct ibv_sge s;
+	struct buf src;
+	struct rig r;
+	uint64_t t0;
+
+	if (access("/sys/module/siw/parameters/rnr_wait", F_OK))
+		skip_case("this module waits for no receive");
+	rig_connect(&r);
+	set_rnr_wait(&r.s, 60000);
+	buf_new(&src, r.c.pd, 100, 0, 0);
+	s = buf_sge(&src, 0, 100);
+	o.sge = &s;
+	post_op(&r.c, &o);
+	sleep_ms(100);
+	rdma_disconnect(r.c.id);
+	sleep_ms(1000);
+	t0 = now_ms();
+	rdma_destroy_qp(r.s.id);
+	r.s.qp = NULL;
+	CHECK(now_ms() - t0 < (uint64_t)TOLD_MS);
+	set_rnr_wait(&r.s, 1000);
+	buf_free(&src);
+	rig_close(&r);
+}
+
 static const struct test_case cases[] = {
 	{ "send_sizes", all_sizes, &opc_send, 60 },
 	{ "write_sizes", all_sizes, &opc_write, 60 },
@@ -1436,6 +1481,7 @@ static const struct test_case cases[] = {
 	{ "idle_memory", idle_memory },
 	{ "send_imm", immediate, &opc_send_imm },
 	{ "write_imm", immediate, &opc_write_imm },
+	{ "destroy_without_receive", destroy_without_receive },
 	{ "late_receives", late_receives },
 	{ "late_receives_srq", late_receives, "srq" },
 	{ "tail_sent", tail_sent },
