@@ -15,6 +15,8 @@
 
 /* Passive startups under way, of all sockets together. */
 #define MAX_HALF_OPEN		8192
+/* Connections accepted in one go. */
+#define ACCEPT_BATCH		64
 
 static atomic_t siw_half_open = ATOMIC_INIT(0);
 
@@ -54,20 +56,38 @@ static bool may_accept(struct siw_acceptor *acc)
 	       atomic_read(&siw_half_open) < MAX_HALF_OPEN;
 }
 
+/*
+ * Accepts what waits; true if more may. A peer that connects as fast as it is
+ * accepted must not keep the lock from who closes the socket.
+ */
+static bool accept_some(struct siw_acceptor *acc)
+{
+	struct siw_llp *llp;
+	int i;
+
+	lockdep_assert_held(&acc->lock);
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		if (!acc->llp || !may_accept(acc))
+			return false;
+		llp = siw_llp_accept(acc->llp);
+		if (IS_ERR(llp))
+			return false;
+		new_connection(acc, llp);
+	}
+	return true;
+}
+
 static void acceptor_work(struct work_struct *work)
 {
 	struct siw_acceptor *acc =
 		container_of(work, struct siw_acceptor, work);
-	struct siw_llp *llp;
+	bool more;
 
 	mutex_lock(&acc->lock);
-	while (acc->llp && may_accept(acc)) {
-		llp = siw_llp_accept(acc->llp);
-		if (IS_ERR(llp))
-			break;
-		new_connection(acc, llp);
-	}
+	more = accept_some(acc);
 	mutex_unlock(&acc->lock);
+	if (more)
+		siw_acceptor_kick(acc);
 	siw_acceptor_put(acc);
 }
 
