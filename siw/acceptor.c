@@ -20,6 +20,10 @@
 
 static atomic_t siw_half_open = ATOMIC_INIT(0);
 
+/* Acceptors that MAX_HALF_OPEN keeps from accepting, referenced; first in line. */
+static LIST_HEAD(starved);
+static DEFINE_SPINLOCK(starved_lock);
+
 /* A crowd of silent peers must not keep others waiting for long. */
 static unsigned int request_timeout(struct siw_acceptor *acc)
 {
@@ -50,10 +54,68 @@ static void new_connection(struct siw_acceptor *acc, struct siw_llp *llp)
 	siw_ep_put(ep);
 }
 
+static bool room_for_all(void)
+{
+	return atomic_read(&siw_half_open) < MAX_HALF_OPEN;
+}
+
+static void starve(struct siw_acceptor *acc)
+{
+	spin_lock(&starved_lock);
+	if (list_empty(&acc->starved)) {
+		refcount_inc(&acc->refs);
+		list_add_tail(&acc->starved, &starved);
+	}
+	spin_unlock(&starved_lock);
+}
+
+static void starve_no_more(struct siw_acceptor *acc)
+{
+	bool listed;
+
+	spin_lock(&starved_lock);
+	listed = !list_empty(&acc->starved);
+	list_del_init(&acc->starved);
+	spin_unlock(&starved_lock);
+	if (listed)
+		siw_acceptor_put(acc);
+}
+
+/*
+ * There may be room again: who waits longest has a look. It goes on with the next
+ * one when it has left some, perhaps because its peers have gone meanwhile.
+ */
+static void feed_starved(void)
+{
+	struct siw_acceptor *acc = NULL;
+
+	/* the count before the list; pairs with may_accept() */
+	smp_mb();
+	if (list_empty(&starved))
+		return;
+	spin_lock(&starved_lock);
+	if (room_for_all())
+		acc = list_first_entry_or_null(&starved, struct siw_acceptor,
+					       starved);
+	if (acc)
+		list_del_init(&acc->starved);
+	spin_unlock(&starved_lock);
+	if (!acc)
+		return;
+	siw_acceptor_kick(acc);
+	siw_acceptor_put(acc);
+}
+
 static bool may_accept(struct siw_acceptor *acc)
 {
-	return atomic_read(&acc->half_open) < READ_ONCE(acc->limit) &&
-	       atomic_read(&siw_half_open) < MAX_HALF_OPEN;
+	if (atomic_read(&acc->half_open) >= READ_ONCE(acc->limit))
+		return false;
+	if (room_for_all())
+		return true;
+	starve(acc);
+	/* the last one may have left before this one was on the list */
+	smp_mb();
+	return room_for_all();
 }
 
 /*
@@ -88,6 +150,7 @@ static void acceptor_work(struct work_struct *work)
 	mutex_unlock(&acc->lock);
 	if (more)
 		siw_acceptor_kick(acc);
+	feed_starved();
 	siw_acceptor_put(acc);
 }
 
@@ -126,6 +189,7 @@ void siw_acceptor_init(struct siw_acceptor *acc,
 	acc->net = net;
 	acc->addr = *addr;
 	mutex_init(&acc->lock);
+	INIT_LIST_HEAD(&acc->starved);
 	INIT_WORK(&acc->work, acceptor_work);
 }
 
@@ -216,6 +280,7 @@ void siw_acceptor_close(struct siw_acceptor *acc)
 	siw_llp_put(acc->llp);
 	acc->llp = NULL;
 	mutex_unlock(&acc->lock);
+	starve_no_more(acc);
 	siw_netns_release(acc->net);
 }
 
@@ -234,6 +299,8 @@ void siw_acceptor_leave(struct siw_ep *ep)
 	ep->acceptor = NULL;
 	atomic_dec(&acc->half_open);
 	atomic_dec(&siw_half_open);
+	/* others first: this one is kicked each time, too */
+	feed_starved();
 	/* it may have stopped accepting because there were too many */
 	siw_acceptor_kick(acc);
 	siw_acceptor_put(acc);

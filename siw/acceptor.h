@@ -7,6 +7,7 @@
 #define _SIW_ACCEPTOR_H
 
 #include <linux/atomic.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/socket.h>
@@ -50,7 +51,7 @@ struct siw_acceptor_params {
 /**
  * struct siw_acceptor - one TCP socket that listens
  * @refs: references: one of the user, one of the queued work, one of each
- *	half-open endpoint
+ *	half-open endpoint, one of the list it may be on
  * @ops: the user's part; constant
  * @net: namespace of the socket; valid while the socket is
  * @addr: local address; constant
@@ -58,6 +59,7 @@ struct siw_acceptor_params {
  * @llp: socket; NULL once closed
  * @limit: half-open connections that are allowed
  * @half_open: connections not yet accepted or rejected
+ * @starved: waits for others' startups to end; on the list it has a reference
  * @work: accepts connections
  */
 struct siw_acceptor {
@@ -69,6 +71,7 @@ struct siw_acceptor {
 	struct siw_llp *llp;
 	int limit;
 	atomic_t half_open;
+	struct list_head starved;
 	struct work_struct work;
 };
 
