@@ -104,9 +104,10 @@ check-install: $(DEPS)
 demo: $(DEPS)
 	@tests/demo/demo $(if $(HOSTS),--hosts $(HOSTS))
 
-## bench         ours, mainline siw and TCP beside one another (QUICK=1)
+## bench         ours, mainline siw and TCP beside one another; costs of a call (QUICK=1)
 bench: $(DEPS)
 	@tests/bench/bench $(if $(QUICK),--quick)
+	@tests/bench/calls $(if $(QUICK),--times 1)
 
 ## interop       our module against mainline siw of both kernels (QUICK=1)
 interop: $(DEPS)
