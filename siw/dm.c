@@ -61,6 +61,7 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 		return ERR_PTR(-ENOMEM);
 	dm->length = attr->length;
 	dm->size = PAGE_ALIGN(attr->length);
+	siw_ring_reap(&attrs->driver_udata);
 	if (!dm_charge(sdev, dm->size)) {
 		rv = -ENOMEM;
 		goto err_free;
@@ -70,14 +71,15 @@ struct ib_dm *siw_alloc_dm(struct ib_device *ibdev, struct ib_ucontext *ctx,
 		rv = PTR_ERR(dm->ring);
 		goto err_charge;
 	}
+	/* which gives it back when the memory is free indeed */
+	dm->ring->used = &sdev->dm_used;
 	dm->mem = dm->ring->mem;
 	rv = dm_expose(dm, attrs);
-	if (rv)
-		goto err_mem;
-	return &dm->base;
-
-err_mem:
+	if (!rv)
+		return &dm->base;
 	siw_ring_free(dm->ring);
+	goto err_free;
+
 err_charge:
 	atomic_long_sub(dm->size, &sdev->dm_used);
 err_free:
@@ -122,7 +124,6 @@ int siw_dealloc_dm(struct ib_dm *base, struct uverbs_attr_bundle *attrs)
 	struct siw_dm *dm = to_siw_dm(base);
 
 	siw_ring_free(dm->ring);
-	atomic_long_sub(dm->size, &to_siw_dev(base->device)->dm_used);
 	kfree(dm);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "dmabuf.h"
 #include "mr.h"
 #include "odp.h"
+#include "ucontext.h"
 
 /**
  * siw_mr_alloc() - a region that has no STag yet
@@ -335,6 +336,7 @@ struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 	mr = siw_mr_alloc(pd, SIW_MEM_PAGES, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
+	siw_ring_reap(udata);
 	rv = mr_pin(pd->device, start, len, access, &pages);
 	if (rv) {
 		siw_mr_free(mr);
@@ -363,7 +365,7 @@ static bool mr_wants_pages(const struct siw_mr *mr, int flags, int access)
  * @iova: new tagged offset of the first octet
  * @access: new rights
  * @pd: new protection domain
- * @udata: not used
+ * @udata: request of the process
  *
  * On error the region is what it was. Peers that use it meanwhile fail.
  *
@@ -395,6 +397,7 @@ struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
 		return ERR_PTR(-EINVAL);
 	repin = mr_wants_pages(mr, flags, access);
 	if (repin) {
+		siw_ring_reap(udata);
 		rv = mr_pin(base->device, start, len, access, &pages);
 		if (rv)
 			return ERR_PTR(rv);

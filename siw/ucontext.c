@@ -26,6 +26,10 @@ static struct siw_ring *to_siw_ring(struct rdma_user_mmap_entry *entry)
 	return container_of(entry, struct siw_ring, entry);
 }
 
+/* How soon after its queue a ring is looked at, and how often from then on. */
+#define REAP_SOON		(HZ / 10)
+#define REAP_PERIOD		HZ
+
 /*
  * Rings are pages that cannot be swapped: they count against RLIMIT_MEMLOCK as
  * registered memory does, or one process could take all that there is.
@@ -54,7 +58,78 @@ static void ring_release(struct siw_ring *ring)
 			     &ring->mm->pinned_vm);
 		mmdrop(ring->mm);
 	}
+	if (ring->used)
+		atomic_long_sub(ring->size, ring->used);
 	kfree(ring);
+}
+
+/*
+ * Somebody but us has a page of it: mapped, or for I/O. Without a key no more
+ * can come to that.
+ */
+static bool ring_in_use(const struct siw_ring *ring)
+{
+	size_t off;
+
+	for (off = 0; off < ring->size; off += PAGE_SIZE)
+		if (page_count(vmalloc_to_page(ring->mem + off)) > 1)
+			return true;
+	return false;
+}
+
+/* Frees what is not in use, or everything; true if some is left. */
+static bool ring_reap(struct siw_ucontext *uctx, bool all)
+{
+	struct siw_ring *ring, *next;
+	bool left;
+
+	mutex_lock(&uctx->lock);
+	list_for_each_entry_safe(ring, next, &uctx->stale, stale) {
+		if (!all && ring_in_use(ring))
+			continue;
+		list_del(&ring->stale);
+		ring_release(ring);
+	}
+	left = !list_empty(&uctx->stale);
+	mutex_unlock(&uctx->lock);
+	return left;
+}
+
+static void ring_reap_work(struct work_struct *work)
+{
+	struct siw_ucontext *uctx = container_of(to_delayed_work(work),
+						 struct siw_ucontext, reap);
+
+	if (ring_reap(uctx, false))
+		queue_delayed_work(siw_wq, &uctx->reap, REAP_PERIOD);
+}
+
+/* Its pages cannot be taken away, and go on to count for who had them. */
+static void ring_keep(struct siw_ring *ring)
+{
+	struct siw_ucontext *uctx = ring->uctx;
+
+	mutex_lock(&uctx->lock);
+	list_add_tail(&ring->stale, &uctx->stale);
+	mutex_unlock(&uctx->lock);
+	/* providers unmap a ring right after they have destroyed its queue */
+	mod_delayed_work(siw_wq, &uctx->reap, REAP_SOON);
+}
+
+/**
+ * siw_ring_reap() - free the rings of former queues that are unmapped by now
+ * @udata: request of the process, before its limits are looked at
+ *
+ * Context: process.
+ */
+void siw_ring_reap(struct ib_udata *udata)
+{
+	struct siw_ucontext *uctx;
+
+	uctx = rdma_udata_to_drv_context(udata, struct siw_ucontext, base);
+	/* what this process has destroyed, this process sees */
+	if (!list_empty_careful(&uctx->stale))
+		ring_reap(uctx, false);
 }
 
 /**
@@ -75,6 +150,7 @@ struct siw_ring *siw_ring_alloc(struct ib_udata *udata, size_t size)
 	ring->size = size;
 	init_completion(&ring->unused);
 	if (udata) {
+		siw_ring_reap(udata);
 		ring->uctx = rdma_udata_to_drv_context(udata,
 						       struct siw_ucontext,
 						       base);
@@ -126,8 +202,9 @@ int siw_ring_expose(struct siw_ring *ring, u64 *key)
  * siw_ring_free() - take a ring's key back, free the ring
  * @ring: from siw_ring_alloc(), or NULL
  *
- * Pages that are mapped already live on until they are unmapped; a mmap()
- * under way is waited for.
+ * A mmap() under way is waited for. A ring that is mapped lives on until it
+ * is not, or its user context ends, and is still charged: mapping it and then
+ * destroying its queue must not be a way to memory without limit.
  *
  * Context: process.
  */
@@ -138,6 +215,10 @@ void siw_ring_free(struct siw_ring *ring)
 	if (ring->exposed) {
 		rdma_user_mmap_entry_remove(&ring->entry);
 		wait_for_completion(&ring->unused);
+		if (ring_in_use(ring)) {
+			ring_keep(ring);
+			return;
+		}
 	}
 	ring_release(ring);
 }
@@ -199,8 +280,12 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
 {
 	struct siw_device *sdev = to_siw_dev(ctx->device);
 	struct siw_uresp_alloc_ctx resp = ctx_answer(sdev);
+	struct siw_ucontext *uctx = to_siw_uctx(ctx);
 	int err;
 
+	mutex_init(&uctx->lock);
+	INIT_LIST_HEAD(&uctx->stale);
+	INIT_DELAYED_WORK(&uctx->reap, ring_reap_work);
 	if (udata->outlen < sizeof(resp))
 		return -EINVAL;
 	if (!siw_count_get(&sdev->num_ctx, SIW_MAX_UCONTEXT))
@@ -215,10 +300,17 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
  * siw_dealloc_ucontext() - verbs entry point: a process is done
  * @ctx: context without objects
  *
+ * A mapping holds the process's open device, and that the context. If rings
+ * are mapped all the same the device is going, and their pages live on.
+ *
  * Context: process.
  */
 void siw_dealloc_ucontext(struct ib_ucontext *ctx)
 {
+	struct siw_ucontext *uctx = to_siw_uctx(ctx);
+
+	cancel_delayed_work_sync(&uctx->reap);
+	ring_reap(uctx, true);
 	atomic_dec(&to_siw_dev(ctx->device)->num_ctx);
 }
 

@@ -5,7 +5,11 @@
 #ifndef _SIW_UCONTEXT_H
 #define _SIW_UCONTEXT_H
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/uverbs_ioctl.h>
 #include <siw_ext_abi.h>
@@ -17,8 +21,18 @@
 			 SIW_FEAT_CQ_RESIZE | SIW_FEAT_NULL_MR | SIW_FEAT_DM | \
 			 SIW_FEAT_IGN_OVERRUN | SIW_FEAT_IOVA)
 
+/**
+ * struct siw_ucontext - the device as one process has it open
+ * @base: verbs object
+ * @lock: guards @stale
+ * @stale: rings of queues that are gone, but whose pages are still mapped
+ * @reap: frees them when they are not
+ */
 struct siw_ucontext {
 	struct ib_ucontext base;
+	struct mutex lock;	/* stale */
+	struct list_head stale;
+	struct delayed_work reap;
 };
 
 static inline struct siw_ucontext *to_siw_uctx(struct ib_ucontext *ctx)
@@ -32,6 +46,8 @@ static inline struct siw_ucontext *to_siw_uctx(struct ib_ucontext *ctx)
  * @size: octets
  * @uctx: context of the process, NULL for a kernel user
  * @mm: whose pinned memory @mem counts as; its structure is held
+ * @used: what else @size was added to, or NULL
+ * @stale: in siw_ucontext.stale
  * @exposed: @entry is in the core's table of keys
  * @entry: names @mem to the process
  * @unused: nobody is in the middle of mapping @mem any more
@@ -41,6 +57,8 @@ struct siw_ring {
 	size_t size;
 	struct siw_ucontext *uctx;
 	struct mm_struct *mm;
+	atomic_long_t *used;
+	struct list_head stale;
 	bool exposed;
 	struct rdma_user_mmap_entry entry;
 	struct completion unused;
@@ -49,6 +67,7 @@ struct siw_ring {
 struct siw_ring *siw_ring_alloc(struct ib_udata *udata, size_t size);
 int siw_ring_expose(struct siw_ring *ring, u64 *key);
 void siw_ring_free(struct siw_ring *ring);
+void siw_ring_reap(struct ib_udata *udata);
 
 extern const struct uapi_definition siw_uapi_defs[];
 

@@ -352,6 +352,71 @@ static void ring_memlock(const void *arg)
 	CHECK_OK(ibv_close_device(ctx));
 }
 
+/* A second mapping of the one ring that is not among the @n of @known. */
+static void *map_again(struct ibv_context *ctx, void *const *known, size_t n,
+		       size_t *len)
+{
+	unsigned long from, to, off;
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[200];
+	void *p = NULL;
+	size_t i;
+
+	CHECK(f);
+	while (!p && fgets(line, sizeof(line), f)) {
+		if (!strstr(line, "uverbs") ||
+		    sscanf(line, "%lx-%lx %*s %lx", &from, &to, &off) != 3 ||
+		    to - from < 64 << 10)
+			continue;
+		for (i = 0; i < n && known[i] != (void *)from; i++)
+			;
+		if (i < n)
+			continue;
+		*len = to - from;
+		p = mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 ctx->cmd_fd, off);
+		CHECK(p != MAP_FAILED);
+	}
+	fclose(f);
+	CHECK(p);
+	return p;
+}
+
+/* A ring that is mapped counts, whatever has become of its queue. */
+static void ring_memlock_mapped(const void *arg)
+{
+	struct rlimit lim = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
+	struct ibv_context *ctx;
+	struct ibv_pd *pd = open_pd(&ctx);
+	void *ring[100];
+	struct ibv_cq *cq;
+	struct buf b;
+	size_t n, len = 0, round;
+
+	drop_ipc_lock();
+	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &lim));
+	for (round = 0; round < 2; round++) {
+		for (n = 0; n < ARRAY_SIZE(ring); n++) {
+			cq = ibv_create_cq(ctx, 2048, NULL, NULL, 0);
+			if (!cq)
+				break;
+			ring[n] = map_again(ctx, ring, n, &len);
+			CHECK_OK(ibv_destroy_cq(cq));
+			memset(ring[n], n, len);
+		}
+		CHECK_EQ(errno, ENOMEM);
+		CHECK(n > 4 && n <= 16);
+		/* nobody else got it */
+		CHECK_EQ(*(uint8_t *)ring[1], 1);
+		while (n)
+			CHECK_OK(munmap(ring[--n], len));
+	}
+	buf_new(&b, pd, 900 << 10, 0, 0);
+	buf_free(&b);
+	CHECK_OK(ibv_dealloc_pd(pd));
+	CHECK_OK(ibv_close_device(ctx));
+}
+
 static void cq_busy(const void *arg)
 {
 	struct rig r;
@@ -706,6 +771,7 @@ static const struct test_case cases[] = {
 	{ "cq_errors", cq_errors },
 	{ "cq_many", cq_many },
 	{ "ring_memlock", ring_memlock },
+	{ "ring_memlock_mapped", ring_memlock_mapped },
 	{ "cq_busy", cq_busy },
 	{ "srq_errors", srq_errors },
 	{ "srq_full", srq_full },
