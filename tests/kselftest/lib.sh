@@ -430,6 +430,7 @@ complaints()
 		-e 'speed is unknown, defaulting to to' \
 		-e 'nvme[0-9].*(no available path|failing I/O|I/O error)' \
 		-e 'I/O error.* dev nvme' \
+		-e 'MODE SENSE: unimplemented page' \
 		-e "$mark" || true
 	said | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
