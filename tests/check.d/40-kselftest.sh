@@ -34,11 +34,11 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="markers.sh many.sh"
+		SIW_ELSEWHERE="markers.sh many.sh nfs.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="lifecycle.sh netfault.sh"
+		SIW_ELSEWHERE="lifecycle.sh netfault.sh iser.sh"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac
