@@ -1434,12 +1434,13 @@ struct destroyer {
 static void *destroy_late(void *arg)
 {
 	struct destroyer *d = arg;
-	volatile unsigned int i;
+	unsigned int i;
 
 	while (!atomic_load(&d->go))
 		;
+	/* a load that the compiler must not leave out */
 	for (i = 0; i < d->late; i++)
-		;
+		atomic_load(&d->go);
 	CHECK_OK(ibv_destroy_qp(d->qp));
 	return NULL;
 }
