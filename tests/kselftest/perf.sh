@@ -119,7 +119,8 @@ part()	# MODE
 	with "$1" ib_write_bw -n 20 -q 64 -t 4
 	with "$1" ib_send_bw -n 20 -q 64 -t 4 -r 4
 	with "$1" ib_send_bw -n 100 -b
-	with "$1" ib_send_bw -n 50 -q 4 --use-srq
+	# not with -q: perftest's credits for iWARP count a shared queue's wrongly
+	with "$1" ib_send_bw -n 50 --use-srq
 	with "$1" ib_read_bw -n 100 -b -e
 	size=64
 	with "$1" ib_send_lat -n 100 -s 64 -I 64 -e
@@ -149,7 +150,7 @@ all()	# MODE
 		# shellcheck disable=SC2086
 		with "$1" $p -n 20 -q 64 -t 4 $o -b
 	done
-	for o in "" "-e" "-b" "-q 8" "-q 8 -b" "-q 64 -t 4"; do
+	for o in "" "-e" "-b"; do
 		# shellcheck disable=SC2086
 		with "$1" ib_send_bw -n 20 --use-srq $o
 	done
