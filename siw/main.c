@@ -37,7 +37,8 @@ static int siw_alloc_queues(void)
 				 0);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				     WQ_UNBOUND_MAX_ACTIVE);
-	siw_fault_wq = alloc_workqueue("siw_fault", WQ_UNBOUND,
+	/* the others flush work that may be here, and must not be warned of it */
+	siw_fault_wq = alloc_workqueue("siw_fault", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				       WQ_UNBOUND_MAX_ACTIVE);
 	if (siw_wq && siw_end_wq && siw_fault_wq)
 		return 0;

@@ -277,6 +277,13 @@ static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
 	return container_of(qp, struct siw_qp, base);
 }
 
+/* Where a QP's work is queued: one that has met pages to fetch may sleep for them. */
+static inline struct workqueue_struct *siw_qp_wq(const struct siw_qp *qp,
+						 struct workqueue_struct *wq)
+{
+	return test_bit(SIW_QPF_FAULTS, &qp->flags) ? siw_fault_wq : wq;
+}
+
 static inline void *siw_sq_slot(const struct siw_qp *qp, u32 idx)
 {
 	return qp->sq + (idx & (qp->sq_size - 1)) * (size_t)qp->sq_stride;

@@ -288,8 +288,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 	qp->error = err;
 	WRITE_ONCE(qp->down_cause, cause);
 	trace_siw_qp_down(qp->qpn, cause, iw_err_name(err));
-	queue_work(test_bit(SIW_QPF_FAULTS, &qp->flags) ? siw_fault_wq :
-		   siw_end_wq, &qp->down_work);
+	queue_work(siw_qp_wq(qp, siw_end_wq), &qp->down_work);
 }
 
 /* Requests posted before a disconnect are sent, if the peer reads. */

@@ -409,11 +409,9 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 /* ------------------------------------------------------- who runs it --- */
 
-/* A QP that has met pages which must be fetched may sleep for them. */
 static void rx_queue(struct siw_qp *qp, unsigned long delay)
 {
-	queue_delayed_work(test_bit(SIW_QPF_FAULTS, &qp->flags) ? siw_fault_wq :
-			   siw_wq, &qp->rx.work, delay);
+	queue_delayed_work(siw_qp_wq(qp, siw_wq), &qp->rx.work, delay);
 }
 
 static void rx_defer(struct siw_qp *qp)

@@ -215,18 +215,25 @@ static void drop_ipc_lock(void)
 	CHECK_OK(syscall(SYS_capset, &h, d));
 }
 
+/* From here on the process may pin this many octets. */
+static void limit_memlock(rlim_t octets)
+{
+	struct rlimit rl = { octets, octets };
+
+	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &rl));
+	drop_ipc_lock();
+}
+
 /* Without a capability RLIMIT_MEMLOCK holds, and is given back at dereg. */
 static void mr_memlock(const void *arg)
 {
-	struct rlimit rl = { 1 << 20, 1 << 20 };
 	struct ibv_context *ctx;
 	struct ibv_pd *pd;
 	struct ibv_mr *mr;
 	struct buf b;
 	int i;
 
-	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &rl));
-	drop_ipc_lock();
+	limit_memlock(1 << 20);
 	pd = open_pd(&ctx);
 	buf_new(&b, NULL, 4 << 20, 0, 0);
 	mr = ibv_reg_mr(pd, b.p, 4 << 20, 0);
@@ -244,7 +251,6 @@ static void mr_memlock(const void *arg)
  */
 static void mr_memlock_huge(const void *arg)
 {
-	struct rlimit rl = { 1 << 20, 1 << 20 };
 	uint64_t begin = now_ms();
 	struct ibv_context *ctx;
 	struct ibv_pd *pd;
@@ -252,8 +258,7 @@ static void mr_memlock_huge(const void *arg)
 	struct buf b;
 	int i;
 
-	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &rl));
-	drop_ipc_lock();
+	limit_memlock(1 << 20);
 	pd = open_pd(&ctx);
 	buf_new(&b, NULL, 4096, 0, 0);
 	for (i = 0; i < 8; i++) {
@@ -330,13 +335,11 @@ static void cq_many(const void *arg)
 /* Rings count as pinned memory: an ordinary user cannot have all there is. */
 static void ring_memlock(const void *arg)
 {
-	struct rlimit lim = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
 	struct ibv_context *ctx = open_dev();
 	struct ibv_cq *cq[100];
 	size_t n, round;
 
-	drop_ipc_lock();
-	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &lim));
+	limit_memlock(1 << 20);
 	for (round = 0; round < 2; round++) {
 		/* 2048 elements of 32 octets or more */
 		for (n = 0; n < ARRAY_SIZE(cq); n++) {
@@ -385,7 +388,6 @@ static void *map_again(struct ibv_context *ctx, void *const *known, size_t n,
 /* A ring that is mapped counts, whatever has become of its queue. */
 static void ring_memlock_mapped(const void *arg)
 {
-	struct rlimit lim = { .rlim_cur = 1 << 20, .rlim_max = 1 << 20 };
 	struct ibv_context *ctx;
 	struct ibv_pd *pd = open_pd(&ctx);
 	void *ring[100];
@@ -393,8 +395,7 @@ static void ring_memlock_mapped(const void *arg)
 	struct buf b;
 	size_t n, len = 0, round;
 
-	drop_ipc_lock();
-	CHECK_OK(setrlimit(RLIMIT_MEMLOCK, &lim));
+	limit_memlock(1 << 20);
 	for (round = 0; round < 2; round++) {
 		for (n = 0; n < ARRAY_SIZE(ring); n++) {
 			cq = ibv_create_cq(ctx, 2048, NULL, NULL, 0);
