@@ -13,26 +13,6 @@ fi
 
 pcap=$work/siw.pcap
 
-record()	# FILE
-{
-	ip netns exec h1 tcpdump -U -i eth1 -s 0 -B 65536 -w "$1" tcp \
-		> "$work/tcpdump" 2>&1 &
-	dump=$!
-	until_ok 10 grep -q 'listening on' "$work/tcpdump"
-}
-
-record_end()
-{
-	sleep 0.5
-	kill -INT "$dump"
-	wait "$dump" || true
-	dump=
-	tail -n 3 "$work/tcpdump" | sed 's/^/# /'
-	if grep -q '[1-9][0-9]* packets dropped by kernel' "$work/tcpdump"; then
-		echo "# tcpdump lost packets"
-	fi
-}
-
 dissect()	# FILE ARGS...
 {
 	local file=$1
@@ -92,24 +72,16 @@ crc_good()
 	[ "$good" -gt 100 ] || fail "hardly any CRC was checked"
 }
 
-aligned()	# FILE LEAST_PERCENT
+# Writes of 64 KiB at an MTU: nine super-segments of ten must end with an FPDU.
+cuts()	# MTU
 {
-	run /usr/bin/python3 "$here/fpdu_cuts.py" "$1" "$2"
-}
+	local pcap=$work/w$1.pcap
 
-writes()	# MTU FILE
-{
 	mtu "$1"
-	record "$2"
-	ip netns exec h1 ib_write_bw -R -F -d siw1 -p "76${1::2}" -s 65536 \
-		-n 100 > "$work/srv" 2>&1 &
-	local s=$!
-
-	until_ok 10 listening h1 "76${1::2}" || true
-	h2 ib_write_bw -R -F -d siw2 -p "76${1::2}" -s 65536 -n 100 10.0.0.1 \
-		> "$work/cli" 2>&1 || cat "$work/srv" "$work/cli"
-	wait "$s" || true
+	record "$pcap"
+	perf_pair "76${1::2}" ib_write_bw -s 65536 -n 100
 	record_end
+	run /usr/bin/python3 "$here/fpdu_cuts.py" "$pcap" 90
 }
 
 begin
@@ -125,12 +97,9 @@ record_end
 t "all kinds of messages" all_kinds
 t "no malformed frame" no_malformed
 t "every CRC is good" crc_good
-writes 1500 "$work/w1500.pcap"
-t "cuts on FPDUs at MTU 1500" aligned "$work/w1500.pcap" 90
-writes 1450 "$work/w1450.pcap"
-t "cuts on FPDUs at MTU 1450" aligned "$work/w1450.pcap" 90
-writes 9000 "$work/w9000.pcap"
-t "cuts on FPDUs at MTU 9000" aligned "$work/w9000.pcap" 90
+t "cuts on FPDUs at MTU 1500" cuts 1500
+t "cuts on FPDUs at MTU 1450" cuts 1450
+t "cuts on FPDUs at MTU 9000" cuts 9000
 pcap=$work/w1500.pcap
 t "every CRC of the Writes is good" crc_good
 finish

@@ -269,6 +269,35 @@ perf_pair()	# PORT PROGRAM ARGS...
 	}
 }
 
+# Write what passes eth1 of h1 to a file, up to "record_end".
+record()	# FILE
+{
+	recorded=$1
+	ip netns exec h1 tcpdump -U -i eth1 -s 0 -B 65536 -w "$1" tcp \
+		> "$work/tcpdump" 2>&1 &
+	tcpdump=$!
+	until_ok 10 grep -q 'listening on' "$work/tcpdump" ||
+		fail "tcpdump: $(cat "$work/tcpdump")"
+}
+
+# The kernel holds packets back from tcpdump for up to a second, and at its end
+# tcpdump drops what it has not been given: wait until nothing comes any more.
+record_end()
+{
+	local size last=-1
+
+	while size=$(stat -c %s "$recorded"); [ "$size" != "$last" ]; do
+		last=$size
+		sleep 1.5
+	done
+	kill -INT "$tcpdump"
+	wait "$tcpdump" || true
+	tail -n 3 "$work/tcpdump" | sed 's/^/# /'
+	if grep -q '[1-9][0-9]* packets dropped by kernel' "$work/tcpdump"; then
+		echo "# tcpdump lost packets"
+	fi
+}
+
 # ------------------------------------------------------------------ module
 
 module_loaded()
@@ -482,6 +511,8 @@ cleanup()
 	local rc=$?
 
 	trap - EXIT
+	# timeout says it more than once
+	trap '' INT TERM HUP
 	[ -n "$finished" ] || echo "Bail out! status $rc"
 	reap
 	if module_loaded; then

@@ -38,21 +38,15 @@ crc_verdict()	# CAPTURE CRC
 # LEAST: markers that must be seen in the direction that has fewer
 marked()	# CRC LEAST PROGRAM ARGS...
 {
-	local crc=$1 least=$2 dump pcap=$work/marked.pcap
+	local crc=$1 least=$2 pcap=$work/marked.pcap
 	local port=$((7700 + kt_n))
 	shift 2
 
 	setting markers on
 	setting crc "$crc"
-	ip netns exec h1 tcpdump -U -i eth1 -s 0 -B 65536 -w "$pcap" tcp \
-		> "$work/tcpdump" 2>&1 &
-	dump=$!
-	until_ok 10 grep -q 'listening on' "$work/tcpdump"
+	record "$pcap"
 	perf_pair $port "$@"
-	sleep 0.5
-	kill -INT "$dump"
-	wait "$dump" || true
-	grep 'dropped by kernel' "$work/tcpdump" || true
+	record_end
 	/usr/bin/python3 "$here/mpa_stream.py" "$pcap" "$crc" "$least" \
 		> "$work/stream" || { cat "$work/stream"; fail "stream"; }
 	cat "$work/stream"

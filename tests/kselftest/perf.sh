@@ -196,7 +196,8 @@ pingpong()	# PROGRAM OPTIONS...
 	local s rc=0
 
 	have "$1"
-	h1 "$1" -d siw1 -g "$(gid4 siw1)" "${@:2}" > "$work/srv" 2>&1 &
+	h1 timeout -k 5 90 "$1" -d siw1 -g "$(gid4 siw1)" "${@:2}" \
+		> "$work/srv" 2>&1 &
 	s=$!
 	wait_listen h1 18515
 	run h2 timeout 60 "$1" -d siw2 -g "$(gid4 siw2)" "${@:2}" 10.0.0.1 ||

@@ -49,7 +49,8 @@ pair()	# PROGRAM SERVER-GID CLIENT-GID ADDRESS OPTIONS...
 	shift 4
 
 	have "$prog"
-	h1 "$prog" -d siw1 "${gidopt--g}" "$sg" "$@" > "$work/server" 2>&1 &
+	h1 timeout -k 5 90 "$prog" -d siw1 "${gidopt--g}" "$sg" "$@" \
+		> "$work/server" 2>&1 &
 	s=$!
 	wait_listen h1 18515
 	run h2 timeout 60 "$prog" -d siw2 "${gidopt--g}" "$cg" "$@" "$addr" ||
@@ -100,7 +101,8 @@ one_device()
 	local g s rc=0
 
 	g=$(gid4 siw1)
-	h1 ibv_rc_pingpong -d siw1 -g "$g" -n 100 > "$work/server" 2>&1 &
+	h1 timeout -k 5 90 ibv_rc_pingpong -d siw1 -g "$g" -n 100 \
+		> "$work/server" 2>&1 &
 	s=$!
 	wait_listen h1 18515
 	run h1 timeout 60 ibv_rc_pingpong -d siw1 -g "$g" -n 100 10.0.0.1 ||
