@@ -121,6 +121,7 @@ static inline bool siw_count_get(atomic_t *count, int limit)
  * must not hold up others.
  */
 extern struct workqueue_struct *siw_wq;
+extern struct workqueue_struct *siw_start_wq;
 extern struct workqueue_struct *siw_end_wq;
 extern struct workqueue_struct *siw_fault_wq;
 

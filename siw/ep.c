@@ -57,6 +57,34 @@ static int ep_register(struct siw_ep *ep, struct siw_device *sdev)
 	return rv;
 }
 
+/* The work takes over the timer's reference. */
+static void ep_timeout(struct timer_list *t)
+{
+	struct siw_ep *ep = from_timer(ep, t, timer);
+
+	if (!queue_work(siw_wq, &ep->work))
+		siw_ep_put(ep);
+}
+
+/**
+ * siw_ep_timer() - have the endpoint looked at later
+ * @ep: endpoint
+ * @when: in jiffies, 0 for never
+ *
+ * Context: process, siw_ep.lock held; the caller has a reference.
+ */
+void siw_ep_timer(struct siw_ep *ep, unsigned long when)
+{
+	if (!when) {
+		if (timer_delete(&ep->timer))
+			siw_ep_put(ep);
+		return;
+	}
+	siw_ep_get(ep);
+	if (mod_timer(&ep->timer, when))
+		siw_ep_put(ep);
+}
+
 /**
  * siw_ep_new() - create an endpoint
  * @sdev: device it belongs to
@@ -75,7 +103,8 @@ struct siw_ep *siw_ep_new(struct siw_device *sdev)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&ep->refs, 2);
 	mutex_init(&ep->lock);
-	INIT_DELAYED_WORK(&ep->work, siw_ep_work);
+	INIT_WORK(&ep->work, siw_ep_work);
+	timer_setup(&ep->timer, ep_timeout, 0);
 	ep->sdev = sdev;
 	mutex_lock(&ep->lock);
 	rv = ep_register(ep, sdev);
@@ -127,6 +156,23 @@ void siw_ep_put(struct siw_ep *ep)
 	ep_unregister(sdev);
 }
 
+/*
+ * Many an application takes the order in which connections are asked for as the
+ * one in which it asked for them: up to there they leave and come in the order of
+ * their sockets' events. Later steps may wait for a QP, and for nobody else's.
+ */
+static struct workqueue_struct *ep_queue(const struct siw_ep *ep)
+{
+	switch (READ_ONCE(ep->state)) {
+	case SIW_EP_CONNECTING:
+	case SIW_EP_WAIT_REQUEST:
+	case SIW_EP_OFFERED:
+		return ep->rdv ? siw_wq : siw_start_wq;
+	default:
+		return siw_wq;
+	}
+}
+
 /**
  * siw_ep_kick() - have the endpoint look at what happened
  * @ep: endpoint
@@ -136,7 +182,8 @@ void siw_ep_put(struct siw_ep *ep)
 void siw_ep_kick(struct siw_ep *ep)
 {
 	siw_ep_get(ep);
-	if (mod_delayed_work(siw_wq, &ep->work, 0))
+	/* one that is in line keeps its place */
+	if (!queue_work(ep_queue(ep), &ep->work))
 		siw_ep_put(ep);
 }
 
@@ -158,7 +205,7 @@ void siw_ep_set_state(struct siw_ep *ep, enum siw_ep_state state,
 	lockdep_assert_held(&ep->lock);
 	trace_siw_ep_state(ep, ep_state_names[ep->state],
 			   ep_state_names[state], status);
-	ep->state = state;
+	WRITE_ONCE(ep->state, state);
 	ep->poll = false;
 	ep->deadline = timeout_s ? (jiffies + timeout_s * HZ) | 1 : 0;
 }
@@ -323,8 +370,7 @@ void siw_ep_die(struct siw_ep *ep, bool reset, int status)
 	spin_lock_bh(&sdev->ep_lock);
 	list_del(&ep->dev_node);
 	spin_unlock_bh(&sdev->ep_lock);
-	if (cancel_delayed_work(&ep->work))
-		siw_ep_put(ep);
+	siw_ep_timer(ep, 0);
 	siw_ep_put(ep);
 }
 

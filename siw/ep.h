@@ -76,12 +76,14 @@ enum siw_ep_event {
 
 /**
  * struct siw_ep - endpoint
- * @refs: references: one until the endpoint is dead, one of the queued work,
+ * @refs: references: one until the endpoint is dead, one of the queued work and
+ *	one of the timer,
  *	one of the cookie, one of the QP
  * @lock: guards all below that has no other note; process context
  * @state: enum siw_ep_state
  * @events: enum siw_ep_event bits
  * @work: handles events and deadlines
+ * @timer: queues it for the deadline
  * @deadline: jiffies when the state has lasted too long
  * @poll: look again soon, no event will tell
  * @sdev: device; constant
@@ -114,7 +116,8 @@ struct siw_ep {
 	struct mutex lock;	/* all without a note above */
 	enum siw_ep_state state;
 	unsigned long events;
-	struct delayed_work work;
+	struct work_struct work;
+	struct timer_list timer;
 	unsigned long deadline;
 	bool poll;
 
@@ -173,6 +176,7 @@ void siw_ep_config(struct siw_ep *ep, u32 ird, u32 ord);
 int siw_ep_connect(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		   const struct iw_cm_conn_param *param);
 void siw_ep_work(struct work_struct *work);
+void siw_ep_timer(struct siw_ep *ep, unsigned long when);
 int siw_ep_accept(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		  const struct iw_cm_conn_param *param);
 void siw_ep_refuse(struct siw_ep *ep, const void *pdata, u16 pd_len,

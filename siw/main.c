@@ -18,6 +18,7 @@ MODULE_VERSION(SIW_VERSION);
 MODULE_ALIAS_RDMA_LINK("siw");
 
 struct workqueue_struct *siw_wq;
+struct workqueue_struct *siw_start_wq;
 struct workqueue_struct *siw_end_wq;
 struct workqueue_struct *siw_fault_wq;
 
@@ -27,6 +28,8 @@ static void siw_free_queues(void)
 		destroy_workqueue(siw_fault_wq);
 	if (siw_end_wq)
 		destroy_workqueue(siw_end_wq);
+	if (siw_start_wq)
+		destroy_workqueue(siw_start_wq);
 	if (siw_wq)
 		destroy_workqueue(siw_wq);
 }
@@ -35,12 +38,18 @@ static int siw_alloc_queues(void)
 {
 	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
 				 0);
+	siw_start_wq = alloc_ordered_workqueue("siw_start",
+					       WQ_HIGHPRI | WQ_MEM_RECLAIM);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				     WQ_UNBOUND_MAX_ACTIVE);
-	/* the others flush work that may be here, and must not be warned of it */
-	siw_fault_wq = alloc_workqueue("siw_fault", WQ_UNBOUND | WQ_MEM_RECLAIM,
+	/*
+	 * The others flush work that may be here, and must not be warned of it. With
+	 * the workers of siw_wq: no work runs here while it still does there.
+	 */
+	siw_fault_wq = alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
+				       WQ_MEM_RECLAIM,
 				       WQ_UNBOUND_MAX_ACTIVE);
-	if (siw_wq && siw_end_wq && siw_fault_wq)
+	if (siw_wq && siw_start_wq && siw_end_wq && siw_fault_wq)
 		return 0;
 	siw_free_queues();
 	return -ENOMEM;
@@ -75,6 +84,8 @@ static void __exit siw_exit(void)
 	ib_unregister_driver(RDMA_DRIVER_SIW);
 	siw_cm_exit();
 	siw_free_queues();
+	/* the last timer has returned */
+	synchronize_rcu();
 	/* objects found under RCU are freed by code or caches of ours */
 	rcu_barrier();
 }

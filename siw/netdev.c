@@ -100,7 +100,10 @@ static void siw_link_work(struct work_struct *work)
 	ib_device_put(&sdev->base);
 }
 
-/* Ends what was in the old namespace once the netdev has arrived in the new. */
+/*
+ * Ends what was in the old namespace once the netdev has arrived in the new. Waits
+ * for endpoints, whose work is on siw_wq.
+ */
 static void siw_move_work(struct work_struct *work)
 {
 	struct siw_device *sdev =
@@ -122,7 +125,7 @@ static void siw_link_kick(struct siw_device *sdev)
 
 	if (time_before(jiffies, next))
 		delay = next - jiffies;
-	if (!queue_delayed_work(siw_wq, &sdev->link_work, delay))
+	if (!queue_delayed_work(system_unbound_wq, &sdev->link_work, delay))
 		ib_device_put(&sdev->base);
 }
 
@@ -255,7 +258,7 @@ static void siw_netdev_gone(struct siw_device *sdev)
 {
 	/* in the registered state it only leaves for another namespace */
 	if (sdev->netdev->reg_state == NETREG_REGISTERED) {
-		if (!queue_work(siw_wq, &sdev->move_work))
+		if (!queue_work(system_unbound_wq, &sdev->move_work))
 			ib_device_put(&sdev->base);
 		return;
 	}

@@ -667,32 +667,25 @@ static void abort_ep(struct siw_ep *ep)
 		siw_ep_die(ep, true, -ECONNABORTED);
 }
 
-/* The work is queued again for the deadline, unless an event came first. */
+/* The next look at the deadline, unless an event comes first. */
 static void rearm(struct siw_ep *ep)
 {
-	unsigned long delay = 0;
+	unsigned long when = ep->deadline;
 
-	if (!ep->deadline && !ep->poll)
-		return;
-	if (time_before(jiffies, ep->deadline))
-		delay = ep->deadline - jiffies;
 	if (ep->poll)
-		delay = min(delay, msecs_to_jiffies(OFFER_RETRY_MS));
-	siw_ep_get(ep);
-	if (!queue_delayed_work(siw_wq, &ep->work, delay))
-		siw_ep_put(ep);
+		when = (jiffies + msecs_to_jiffies(OFFER_RETRY_MS)) | 1;
+	siw_ep_timer(ep, when);
 }
 
 /**
  * siw_ep_work() - handle what happened to an endpoint
  * @work: siw_ep.work
  *
- * Context: process, on siw_wq.
+ * Context: process, on siw_wq or siw_start_wq.
  */
 void siw_ep_work(struct work_struct *work)
 {
-	struct siw_ep *ep = container_of(to_delayed_work(work), struct siw_ep,
-					 work);
+	struct siw_ep *ep = container_of(work, struct siw_ep, work);
 	enum siw_ep_state state;
 
 	mutex_lock(&ep->lock);
