@@ -153,9 +153,10 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		   u32 size, bool checked)
 {
 	struct siw_cursor payload = *c;
+	struct siw_cursor h = *c;
 	struct ddp_seg seg;
 	u8 copy[RX_HDR];
-	const u8 *hdr;
+	const u8 *hdr = copy + MPA_LEN_SIZE;
 	enum iw_err err;
 	u32 n;
 
@@ -163,16 +164,9 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		rx_fault(qp, IW_ERR_CRC, NULL, 0, 0);
 		return -EPIPE;
 	}
+	/* the packet may be pages that a process of this host still writes to */
 	n = min_t(u32, MPA_LEN_SIZE + ulpdu_len, RX_HDR);
-	if (c->avail >= n) {
-		hdr = c->p;
-	} else {
-		struct siw_cursor h = *c;
-
-		siw_cursor_copy(&h, copy, n);
-		hdr = copy;
-	}
-	hdr += MPA_LEN_SIZE;
+	siw_cursor_copy(&h, copy, n);
 	n -= MPA_LEN_SIZE;
 	err = rdmap_decode(hdr, ulpdu_len, qp->rx.proto.ops, &seg);
 	if (!err)
@@ -199,10 +193,10 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 	return 0;
 }
 
-/* An FPDU that took @wire octets of the stream was handled. */
-static void rx_handled(struct siw_rx *rx, u32 wire)
+/* An FPDU was handled. */
+static void rx_handled(struct siw_rx *rx)
 {
-	rx->done += wire;
+	rx->done += rx->wire;
 	if (rx->ended)
 		WRITE_ONCE(rx->ack, rx->done);
 }
@@ -257,9 +251,10 @@ static int rx_held(struct siw_qp *qp)
 	int rv;
 
 	siw_cursor_buf(&c, rx->buf, rx->held);
+	rx->wire = rx->held_wire;
 	rv = rx_fpdu(qp, &c, rx->held_ulpdu, rx->held, qp->conn.rx_markers);
 	if (!rv)
-		rx_handled(rx, rx->held_wire);
+		rx_handled(rx);
 	if (rv != -EAGAIN)
 		rx->held = 0;
 	return rv;
@@ -349,10 +344,11 @@ static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	mpa_peek(p, 0, false, &v);
 	if (v.size > left)
 		return 0;
+	qp->rx.wire = v.size;
 	rv = rx_fpdu(qp, c, v.ulpdu_len, v.size, false);
 	if (rv)
 		return rv;
-	rx_handled(&qp->rx, v.size);
+	rx_handled(&qp->rx);
 	siw_cursor_skip(c, v.size);
 	return v.size;
 }

@@ -41,6 +41,7 @@ struct siw_qp;
  * @imm: Immediate Data that came ahead of its Send
  * @send_imm: there is some
  * @write_len: octets of the last Write, for Immediate Data
+ * @wire: octets of the stream that the FPDU being handled takes
  * @done: stream position behind the last FPDU handled
  * @ack: that behind the last one that ended a request of the peer, read by the
  *	sender
@@ -75,6 +76,7 @@ struct siw_rx {
 	__be32 imm;
 	bool send_imm;
 	u32 write_len;
+	u32 wire;
 	u64 done;
 	u64 ack;
 	bool ended;

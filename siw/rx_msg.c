@@ -163,6 +163,17 @@ static void rx_complete_receive(struct siw_qp *qp, struct siw_wc *wc)
 	siw_rq_complete(qp, wc);
 }
 
+/*
+ * A message of the peer was received. Its acknowledgment is due before anybody
+ * knows: it must be in front of what the application answers, as on other
+ * transports.
+ */
+static void rx_received(struct siw_qp *qp, struct siw_wc *wc)
+{
+	WRITE_ONCE(qp->rx.ack, qp->rx.done + qp->rx.wire);
+	rx_complete_receive(qp, wc);
+}
+
 static enum iw_err rx_receive_failed(struct siw_qp *qp, u8 status,
 				     enum iw_err err)
 {
@@ -243,7 +254,7 @@ static enum iw_err rx_deliver_send(struct siw_qp *qp,
 	qp->rx.send_imm = false;
 	if (flags & RDMAP_OP_SE)
 		wc.flags |= SIW_WC_SOLICITED;
-	rx_complete_receive(qp, &wc);
+	rx_received(qp, &wc);
 	return IW_OK;
 }
 
@@ -296,7 +307,7 @@ static enum iw_err rx_imm(struct siw_qp *qp, const struct ddp_seg *seg,
 	if (rdmap_op(seg->opcode)->flags & RDMAP_OP_SE)
 		wc.flags |= SIW_WC_SOLICITED;
 	qp->rx.write_len = 0;
-	rx_complete_receive(qp, &wc);
+	rx_received(qp, &wc);
 	return IW_OK;
 }
 
