@@ -4,6 +4,7 @@
  * until their startup is decided; beyond the limits they stay in TCP's queue,
  * which is bounded, until one of the others leaves or a new one comes.
  */
+#include <linux/delay.h>
 #include <linux/err.h>
 
 #include "acceptor.h"
@@ -17,6 +18,8 @@
 #define MAX_HALF_OPEN		8192
 /* Connections accepted in one go. */
 #define ACCEPT_BATCH		64
+/* Memory was short: it may be there again after this time. */
+#define ACCEPT_RETRY_MS		20
 
 static atomic_t siw_half_open = ATOMIC_INIT(0);
 
@@ -119,10 +122,11 @@ static bool may_accept(struct siw_acceptor *acc)
 }
 
 /*
- * Accepts what waits; true if more may. A peer that connects as fast as it is
+ * Accepts what waits; 1 if more may, 0 if not, -errno if memory was short: nobody
+ * tells once more of a connection that stays in TCP's queue. A peer that connects as fast as it is
  * accepted must not keep the lock from who closes the socket.
  */
-static bool accept_some(struct siw_acceptor *acc)
+static int accept_some(struct siw_acceptor *acc)
 {
 	struct siw_llp *llp;
 	int i;
@@ -130,24 +134,28 @@ static bool accept_some(struct siw_acceptor *acc)
 	lockdep_assert_held(&acc->lock);
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		if (!acc->llp || !may_accept(acc))
-			return false;
+			return 0;
 		llp = siw_llp_accept(acc->llp);
+		if (llp == ERR_PTR(-EAGAIN) || llp == ERR_PTR(-EINVAL))
+			return 0;
 		if (IS_ERR(llp))
-			return false;
+			return PTR_ERR(llp);
 		new_connection(acc, llp);
 	}
-	return true;
+	return 1;
 }
 
 static void acceptor_work(struct work_struct *work)
 {
 	struct siw_acceptor *acc =
 		container_of(work, struct siw_acceptor, work);
-	bool more;
+	int more;
 
 	mutex_lock(&acc->lock);
 	more = accept_some(acc);
 	mutex_unlock(&acc->lock);
+	if (more < 0)
+		msleep(ACCEPT_RETRY_MS);
 	if (more)
 		siw_acceptor_kick(acc);
 	feed_starved();

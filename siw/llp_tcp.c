@@ -390,14 +390,15 @@ void siw_llp_put(struct siw_llp *llp)
  * timers at close: what is still unacknowledged would never be repeated. A
  * socket that is closed with care holds its namespace to the end instead.
  */
-static void llp_outlive(struct sock *sk)
+static bool llp_outlive(struct sock *sk)
 {
 	struct net *net = maybe_get_net(sock_net(sk));
 
 	if (!net)
-		return;
+		return false;
 	compat_sk_hold_net(sk);
 	put_net(net);
+	return true;
 }
 
 /**
@@ -411,8 +412,9 @@ void siw_llp_close(struct siw_llp *llp)
 	struct socket *sock = llp->sock;
 
 	llp_uninstall(llp);
-	if (sock->sk->sk_state != TCP_LISTEN)
-		llp_outlive(sock->sk);
+	/* in a namespace that is going nothing lives on: a reset */
+	if (sock->sk->sk_state != TCP_LISTEN && !llp_outlive(sock->sk))
+		sock_no_linger(sock->sk);
 	llp->sock = NULL;
 	sock_release(sock);
 }
@@ -589,6 +591,14 @@ static int llp_send_flags(bool eor, bool more)
 	       (more ? MSG_MORE : 0);
 }
 
+/* Memory is short, though TCP has room: nobody will tell when there is more. */
+static int llp_send_result(struct siw_llp *llp, struct sock *sk, int rv)
+{
+	if (rv > 0)
+		llp->sent += rv;
+	return rv == -EAGAIN && sk_stream_is_writeable(sk) ? -ENOBUFS : rv;
+}
+
 /**
  * siw_llp_send() - hand runs of pages to TCP by reference
  * @llp: socket
@@ -599,7 +609,8 @@ static int llp_send_flags(bool eor, bool more)
  *
  * Context: process, may sleep for the socket lock.
  * Return: octets taken; -EAGAIN if the socket is full, write_space follows;
- * another negative errno if the connection is gone.
+ * -ENOBUFS if memory is short, nothing follows; another negative errno if the
+ * connection is gone.
  */
 int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
 		 int nfrags, bool eor, bool more)
@@ -610,8 +621,7 @@ int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
 	lock_sock(sk);
 	rv = compat_tcp_send_pages(sk, frags, nfrags,
 				   llp_send_flags(eor, more));
-	if (rv > 0)
-		llp->sent += rv;
+	rv = llp_send_result(llp, sk, rv);
 	release_sock(sk);
 	return rv;
 }
@@ -638,8 +648,7 @@ int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
 	if (!sock_owned_by_user(sk))
 		rv = compat_tcp_send_pages(sk, frags, nfrags,
 					   llp_send_flags(eor, more));
-	if (rv > 0)
-		llp->sent += rv;
+	rv = llp_send_result(llp, sk, rv);
 	bh_unlock_sock(sk);
 	return rv;
 }

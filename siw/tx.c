@@ -21,6 +21,8 @@
 
 /* Bursts after which the doorbell's caller and softirq let a worker go on. */
 #define TX_SHARE		8
+/* Requests in a row that send nothing, before others have their turn. */
+#define TX_LOCAL_BATCH		64
 /* How long a Terminate may wait for a peer that does not read. */
 #define TX_LINGER		(2 * HZ)
 /* A QP that has sent nothing for one to two of these keeps no pages. */
@@ -63,7 +65,7 @@ static void tx_consume(struct siw_tx *tx, u32 n)
 		tx->eor = false;
 }
 
-/* 0: all taken; -EAGAIN: TCP is full; -EBUSY: only a process can send. */
+/* 0: all taken; -EAGAIN: TCP is full; -ENOBUFS, -EBUSY: only a process can send. */
 static int tx_flush(struct siw_qp *qp, bool bh, bool more)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -83,11 +85,18 @@ static int tx_flush(struct siw_qp *qp, bool bh, bool more)
 static int tx_fill(struct siw_qp *qp, gfp_t gfp)
 {
 	struct siw_tx *tx = &qp->tx;
+	u32 before;
 	int rv = 1;
+	int local = 0;
 
 	while (tx->out_len < SIW_TX_BURST && !tx->eor) {
+		before = tx->out_len;
 		rv = siw_tx_build(qp, gfp);
 		if (rv <= 0)
+			break;
+		/* a row of requests that send nothing may be as long as the SQ */
+		local = tx->out_len == before ? local + 1 : 0;
+		if (local == TX_LOCAL_BATCH)
 			break;
 	}
 	return rv;
@@ -122,12 +131,24 @@ static void tx_source_gone(struct siw_qp *qp)
 	tx_fault(qp, SIW_DOWN_PROTO, IW_ERR_SRC_REVOKED);
 }
 
-static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
+/* No page for the next FPDU, or none for TCP: a worker tries again. */
+static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
+{
+	qp->tx.starved = false;
+	siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
+	if (!bh)
+		usleep_range(1000, 2000);
+	return TX_YIELD;
+}
+
+static enum tx_verdict tx_failed(struct siw_qp *qp, int rv, bool bh)
 {
 	switch (rv) {
 	case -EAGAIN:
 		siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
 		return TX_IDLE;
+	case -ENOBUFS:
+		return tx_starved(qp, bh);
 	case -EBUSY:
 		return TX_YIELD;
 	case -EINVAL:
@@ -140,16 +161,6 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv)
 		tx_fault(qp, SIW_DOWN_PEER, IW_ERR_CLOSED);
 		return TX_IDLE;
 	}
-}
-
-/* No page for the next FPDU: a worker tries again. */
-static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
-{
-	qp->tx.starved = false;
-	siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
-	if (!bh)
-		usleep_range(1000, 2000);
-	return TX_YIELD;
 }
 
 /*
@@ -194,9 +205,9 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 		siw_flight_sent(qp, tx->taken);
 		/* a fault ends the connection, also if TCP is full just now */
 		if (rv < 0)
-			return tx_failed(qp, rv);
+			return tx_failed(qp, rv, bh);
 		if (sent)
-			return tx_failed(qp, sent);
+			return tx_failed(qp, sent, bh);
 		if (rv == 0 && tx->want.len) {
 			if (!tx_fetch_pages(qp, who))
 				return TX_YIELD;
@@ -379,7 +390,7 @@ static bool tx_flush_wait(struct siw_qp *qp, unsigned long until)
 
 	for (;;) {
 		rv = qp->tx.out_len ? tx_flush(qp, false, false) : 0;
-		if (rv != -EAGAIN)
+		if (rv != -EAGAIN && rv != -ENOBUFS)
 			return !rv;
 		if (time_after(jiffies, until))
 			return false;
