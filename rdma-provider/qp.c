@@ -111,6 +111,8 @@ static int check_qp_attr(const struct ibv_qp_init_attr_ex *attr, bool ext)
 	uint32_t sge = ext ? SIW_EXT_MAX_SEND_SGE : SIW_MAX_SGE;
 	uint32_t recv_sge = ext ? SIW_EXT_MAX_RECV_SGE : SIW_MAX_SGE;
 	uint32_t data = ext ? SIW_EXT_MAX_INLINE : SIW_MAX_INLINE;
+	/* what a QP with an SRQ would receive itself is ignored */
+	bool rq = !attr->srq;
 
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd)
 		return EINVAL;
@@ -119,8 +121,8 @@ static int check_qp_attr(const struct ibv_qp_init_attr_ex *attr, bool ext)
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS &&
 	    attr->create_flags)
 		return EOPNOTSUPP;
-	if (attr->cap.max_send_sge > sge || attr->cap.max_recv_sge > recv_sge ||
-	    attr->cap.max_inline_data > data)
+	if (attr->cap.max_send_sge > sge || attr->cap.max_inline_data > data ||
+	    (rq && attr->cap.max_recv_sge > recv_sge))
 		return EINVAL;
 	return 0;
 }

@@ -49,6 +49,7 @@ struct ibv_srq *siw_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *attr
 	struct ibv_create_srq cmd;
 	struct siw_srq *srq;
 
+	attr->attr.srq_limit = 0;
 	if (attr->attr.max_sge > SIW_MAX_SGE) {
 		errno = EINVAL;
 		return NULL;
@@ -91,6 +92,7 @@ struct ibv_srq *siw_create_srq_ex(struct ibv_context *context,
 	errno = check_srq_ex(attr);
 	if (errno)
 		return NULL;
+	attr->attr.srq_limit = 0;
 	srq = new_srq(attr->pd);
 	if (!srq)
 		return NULL;

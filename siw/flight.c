@@ -6,6 +6,9 @@
 #include "cq.h"
 #include "qp.h"
 
+/* So many requests are completed with interrupts off. */
+#define FLUSH_BATCH		64
+
 static struct siw_flight *flight_at(struct siw_qp *qp, u32 idx)
 {
 	return &qp->flight[idx & (qp->sq_size - 1)];
@@ -71,21 +74,37 @@ static bool flight_is_done(const struct siw_qp *qp, const struct siw_flight *fl,
 	}
 }
 
-static bool flight_pop(struct siw_qp *qp, u64 pos)
+/* One of those at the front that are done; false if there is none. */
+static bool flight_pop(struct siw_qp *qp, u64 pos, bool *fire)
 {
-	bool fire = false;
+	struct siw_flight *fl = flight_at(qp, qp->flight_head);
 
-	lockdep_assert_held(&qp->sq_lock);
-	while (qp->flight_head != qp->flight_tail) {
-		struct siw_flight *fl = flight_at(qp, qp->flight_head);
+	if (qp->flight_head == qp->flight_tail || !flight_is_done(qp, fl, pos))
+		return false;
+	if (fl->signalled || fl->status)
+		*fire |= flight_push(qp, fl, fl->status);
+	WRITE_ONCE(qp->flight_head, qp->flight_head + 1);
+	return true;
+}
 
-		if (!flight_is_done(qp, fl, pos))
-			break;
-		if (fl->signalled || fl->status)
-			fire |= flight_push(qp, fl, fl->status);
-		WRITE_ONCE(qp->flight_head, qp->flight_head + 1);
+/* Completes what is done, and lets interrupts in now and then. */
+static void flight_pop_unlock(struct siw_qp *qp, u64 pos, unsigned long irq)
+	__releases(&qp->sq_lock)
+{
+	bool fire;
+	int n;
+
+	for (;;) {
+		fire = false;
+		for (n = 0; n < FLUSH_BATCH && flight_pop(qp, pos, &fire); n++)
+			;
+		spin_unlock_irqrestore(&qp->sq_lock, irq);
+		if (fire)
+			siw_cq_notify(qp->scq);
+		if (n < FLUSH_BATCH)
+			return;
+		spin_lock_irqsave(&qp->sq_lock, irq);
 	}
-	return fire;
 }
 
 /**
@@ -98,13 +117,9 @@ static bool flight_pop(struct siw_qp *qp, u64 pos)
 void siw_flight_sent(struct siw_qp *qp, u64 pos)
 {
 	unsigned long irq;
-	bool fire;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
-	fire = flight_pop(qp, pos);
-	spin_unlock_irqrestore(&qp->sq_lock, irq);
-	if (fire)
-		siw_cq_notify(qp->scq);
+	flight_pop_unlock(qp, pos, irq);
 }
 
 /**
@@ -117,16 +132,13 @@ void siw_flight_sent(struct siw_qp *qp, u64 pos)
 void siw_flight_acked(struct siw_qp *qp, u64 pos)
 {
 	unsigned long irq;
-	bool fire, full;
+	bool full;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
 	if (pos > qp->acked)
 		qp->acked = pos;
 	full = siw_flight_full(qp);
-	fire = flight_pop(qp, READ_ONCE(qp->tx.taken));
-	spin_unlock_irqrestore(&qp->sq_lock, irq);
-	if (fire)
-		siw_cq_notify(qp->scq);
+	flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq);
 	/* the sender may have stopped for want of a place */
 	if (full)
 		siw_tx_kick(qp);
@@ -187,15 +199,25 @@ void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status)
 {
 	struct siw_flight *fl = flight_at(qp, idx);
 	unsigned long irq;
-	bool fire;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
 	fl->status = status;
 	fl->wait = SIW_FLIGHT_DONE;
-	fire = flight_pop(qp, READ_ONCE(qp->tx.taken));
-	spin_unlock_irqrestore(&qp->sq_lock, irq);
-	if (fire)
-		siw_cq_notify(qp->scq);
+	flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq);
+}
+
+static bool flight_flush_one(struct siw_qp *qp)
+{
+	struct siw_flight *fl = flight_at(qp, qp->flight_head);
+	u8 status = fl->status;
+
+	if (!status && !flight_is_done(qp, fl, qp->tx.taken))
+		status = SIW_WC_WR_FLUSH_ERR;
+	if (status)
+		fl->bytes = 0;
+	WRITE_ONCE(qp->flight_head, qp->flight_head + 1);
+	/* some are done, and nobody has asked to be told */
+	return (status || fl->signalled) && flight_push(qp, fl, status);
 }
 
 /**
@@ -206,27 +228,37 @@ void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status)
  */
 void siw_flight_flush(struct siw_qp *qp)
 {
-	unsigned long irq;
-	bool fire;
+	bool fire, more;
+	int n;
 
-	spin_lock_irqsave(&qp->sq_lock, irq);
-	fire = flight_pop(qp, qp->tx.taken);
-	while (qp->flight_head != qp->flight_tail) {
-		struct siw_flight *fl = flight_at(qp, qp->flight_head++);
-		u8 status = fl->status;
-
-		if (!status && !flight_is_done(qp, fl, qp->tx.taken))
-			status = SIW_WC_WR_FLUSH_ERR;
-		if (status)
-			fl->bytes = 0;
-		/* some are done, and nobody has asked to be told */
-		if (status || fl->signalled)
-			fire |= flight_push(qp, fl, status);
-	}
+	do {
+		fire = false;
+		spin_lock_irq(&qp->sq_lock);
+		for (n = 0; n < FLUSH_BATCH; n++) {
+			if (qp->flight_head == qp->flight_tail)
+				break;
+			fire |= flight_flush_one(qp);
+		}
+		more = n == FLUSH_BATCH;
+		spin_unlock_irq(&qp->sq_lock);
+		if (fire)
+			siw_cq_notify(qp->scq);
+	} while (more);
 	qp->orq_head = qp->orq_tail;
-	spin_unlock_irqrestore(&qp->sq_lock, irq);
-	if (fire)
-		siw_cq_notify(qp->scq);
+}
+
+/**
+ * siw_flight_forget() - complete nothing of what was started
+ * @qp: queue pair that is destroyed; nobody sends or receives any more
+ *
+ * Context: process.
+ */
+void siw_flight_forget(struct siw_qp *qp)
+{
+	spin_lock_irq(&qp->sq_lock);
+	WRITE_ONCE(qp->flight_head, qp->flight_tail);
+	qp->orq_head = qp->orq_tail;
+	spin_unlock_irq(&qp->sq_lock);
 }
 
 /**

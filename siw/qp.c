@@ -138,14 +138,17 @@ static int qp_check_init(const struct ib_qp_init_attr *attr, bool user,
 	u32 max_sge = ext || !user ? SIW_EXT_MAX_SEND_SGE : SIW_MAX_SGE;
 	u32 max_inline = ext || !user ? SIW_EXT_MAX_INLINE : SIW_MAX_INLINE;
 	const struct ib_qp_cap *cap = &attr->cap;
+	/* what a QP with an SRQ would receive itself is ignored */
+	bool rq = !attr->srq;
 
 	if (attr->create_flags || attr->qp_type != IB_QPT_RC)
 		return -EOPNOTSUPP;
 	if (!attr->send_cq || !attr->recv_cq)
 		return -EINVAL;
 	if (cap->max_send_wr > SIW_MAX_QP_WR ||
-	    cap->max_recv_wr > SIW_MAX_QP_WR || cap->max_send_sge > max_sge ||
-	    cap->max_recv_sge > max_sge || cap->max_inline_data > max_inline)
+	    cap->max_send_sge > max_sge || cap->max_inline_data > max_inline ||
+	    (rq && (cap->max_recv_wr > SIW_MAX_QP_WR ||
+		    cap->max_recv_sge > max_sge)))
 		return -EINVAL;
 	return 0;
 }
@@ -180,6 +183,10 @@ static void qp_size_rings(struct siw_qp *qp, struct ib_qp_cap *cap)
 {
 	u32 body;
 
+	if (qp->srq) {
+		cap->max_recv_wr = 0;
+		cap->max_recv_sge = 0;
+	}
 	qp->sq_size = roundup_pow_of_two(max_t(u32, cap->max_send_wr, 1));
 	qp->rq_size = cap->max_recv_wr ?
 		      roundup_pow_of_two(cap->max_recv_wr) : 0;
@@ -421,6 +428,8 @@ static void qp_reset(struct siw_qp *qp)
 	if (qp->ctrl)
 		WRITE_ONCE(qp->ctrl->flags, 0);
 	siw_rdv_reset(qp);
+	/* what was posted without ever being connected goes to no other peer */
+	siw_qp_drop_rings(qp);
 	siw_qp_set_state(qp, IB_QPS_RESET);
 }
 

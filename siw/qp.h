@@ -362,6 +362,7 @@ bool siw_flight_waits(struct siw_qp *qp);
 void siw_flight_blame(struct siw_qp *qp, u8 status);
 void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status);
 void siw_flight_flush(struct siw_qp *qp);
+void siw_flight_forget(struct siw_qp *qp);
 bool siw_orq_room(struct siw_qp *qp);
 bool siw_orq_empty(struct siw_qp *qp);
 void siw_orq_add(struct siw_qp *qp, const struct siw_orq_entry *e);
@@ -375,5 +376,6 @@ u32 siw_qp_vendor_err(const struct siw_qp *qp);
 bool siw_rq_take(struct siw_qp *qp, struct siw_rqe *rqe);
 void siw_rq_complete(struct siw_qp *qp, const struct siw_wc *wc);
 void siw_qp_flush_rings(struct siw_qp *qp);
+void siw_qp_drop_rings(struct siw_qp *qp);
 
 #endif

@@ -374,6 +374,14 @@ static void conn_blame(struct siw_qp *qp)
 	siw_flight_answered(qp, e->flight, status);
 }
 
+/* Of a QP that is destroyed nobody hears any more. */
+static void conn_forget_work(struct siw_qp *qp)
+{
+	qp->rx.rqe_valid = false;
+	siw_flight_forget(qp);
+	siw_qp_drop_rings(qp);
+}
+
 static void conn_flush(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
@@ -381,6 +389,10 @@ static void conn_flush(struct siw_qp *qp)
 	siw_qp_set_state(qp, IB_QPS_ERR);
 	if (qp->ctrl)
 		WRITE_ONCE(qp->ctrl->flags, SIW_QP_CTRL_ERROR);
+	if (test_bit(SIW_QPF_GONE, &qp->flags)) {
+		conn_forget_work(qp);
+		return;
+	}
 	if (rx->rqe_valid) {
 		struct siw_wc wc = {
 			.id = rx->rqe->id,

@@ -12,6 +12,23 @@
 #include <rdma/siw-abi.h>
 
 /**
+ * siw_slot_free() - give a slot back to who posts
+ * @flags: its flags, which held SIW_WQE_VALID
+ *
+ * What was read of the slot was read before. The barrier behind it pairs with
+ * the poster's, between its last element and its look whether to ring.
+ *
+ * Context: any.
+ */
+static inline void siw_slot_free(u16 *flags)
+{
+	/* whoever sees it free may write at once */
+	smp_store_release(flags, 0);
+	/* before we look at the next one, or at nothing more */
+	smp_mb();
+}
+
+/**
  * siw_rqe_take() - take a receive out of its slot
  * @slot: element shared with the poster
  * @rqe: private copy
@@ -35,8 +52,7 @@ static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_rqe *rqe,
 	n = min_t(u32, READ_ONCE(slot->num_sge), max_sge);
 	rqe->num_sge = n;
 	memcpy(rqe->sge, slot->sge, n * sizeof(slot->sge[0]));
-	/* the slot may be reused; pairs with the poster's check */
-	smp_store_mb(slot->flags, 0);
+	siw_slot_free(&slot->flags);
 	return true;
 }
 

@@ -8,6 +8,9 @@
 #include "qp.h"
 #include "ring.h"
 
+/* So many elements are flushed with interrupts off. */
+#define FLUSH_BATCH		64
+
 /**
  * siw_rq_take() - take the oldest receive
  * @qp: queue pair without an SRQ
@@ -45,58 +48,83 @@ void siw_rq_complete(struct siw_qp *qp, const struct siw_wc *wc)
 		siw_cq_notify(qp->rcq);
 }
 
-static void rq_flush(struct siw_qp *qp)
+static bool rq_drop(struct siw_qp *qp, u64 *id)
 {
-	struct siw_wc wc = {
-		.opcode = SIW_OP_RECEIVE,
-		.status = SIW_WC_WR_FLUSH_ERR,
-		.vendor_err = siw_qp_vendor_err(qp),
-	};
+	struct siw_rqe *slot = siw_rq_slot(qp, qp->rq_get);
+
+	/* pairs with the poster's release store */
+	if (!(smp_load_acquire(&slot->flags) & SIW_WQE_VALID))
+		return false;
+	*id = READ_ONCE(slot->id);
+	siw_slot_free(&slot->flags);
+	qp->rq_get++;
+	return true;
+}
+
+/* A piece of one queue: true if there may be more. */
+static bool rq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
+{
 	unsigned long irq;
 	bool fire = false;
 	u32 n;
 
-	if (!qp->rq)
-		return;
+	wc->opcode = SIW_OP_RECEIVE;
 	spin_lock_irqsave(&qp->rq_lock, irq);
-	/* a process may post on and on: one ring full, no more */
-	for (n = 0; n < qp->rq_size; n++) {
-		struct siw_rqe *slot = siw_rq_slot(qp, qp->rq_get);
-
-		/* pairs with the poster's release store */
-		if (!(smp_load_acquire(&slot->flags) & SIW_WQE_VALID))
-			break;
-		wc.id = READ_ONCE(slot->id);
-		/* the slot may be reused */
-		smp_store_mb(slot->flags, 0);
-		qp->rq_get++;
-		fire |= siw_cq_push(qp->rcq, &qp->base, &wc);
+	for (n = 0; n < FLUSH_BATCH && rq_drop(qp, &wc->id); n++) {
+		if (tell)
+			fire |= siw_cq_push(qp->rcq, &qp->base, wc);
 	}
 	spin_unlock_irqrestore(&qp->rq_lock, irq);
 	if (fire)
 		siw_cq_notify(qp->rcq);
+	return n == FLUSH_BATCH;
 }
 
-static void sq_flush(struct siw_qp *qp)
+static bool sq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
 {
-	struct siw_wc wc = {
-		.status = SIW_WC_WR_FLUSH_ERR,
-		.vendor_err = siw_qp_vendor_err(qp),
-	};
 	unsigned long irq;
 	bool fire = false;
 	u32 n;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
-	/* as above */
-	for (n = 0; n < qp->sq_size; n++) {
-		if (!siw_sq_drop(qp, &wc.id, &wc.opcode))
+	for (n = 0; n < FLUSH_BATCH; n++) {
+		if (!siw_sq_drop(qp, &wc->id, &wc->opcode))
 			break;
-		fire |= siw_cq_push(qp->scq, &qp->base, &wc);
+		if (tell)
+			fire |= siw_cq_push(qp->scq, &qp->base, wc);
 	}
 	spin_unlock_irqrestore(&qp->sq_lock, irq);
 	if (fire)
 		siw_cq_notify(qp->scq);
+	return n == FLUSH_BATCH;
+}
+
+/* A process may post on and on: one ring full, no more. */
+static void empty_rings(struct siw_qp *qp, bool tell)
+{
+	struct siw_wc wc = {
+		.status = SIW_WC_WR_FLUSH_ERR,
+		.vendor_err = siw_qp_vendor_err(qp),
+	};
+	u32 n;
+
+	for (n = 0; n < qp->sq_size && sq_flush(qp, &wc, tell);)
+		n += FLUSH_BATCH;
+	if (!qp->rq)
+		return;
+	for (n = 0; n < qp->rq_size && rq_flush(qp, &wc, tell);)
+		n += FLUSH_BATCH;
+}
+
+/**
+ * siw_qp_drop_rings() - forget what is posted
+ * @qp: queue pair without a connection, on its way to RESET or destroyed
+ *
+ * Context: any.
+ */
+void siw_qp_drop_rings(struct siw_qp *qp)
+{
+	empty_rings(qp, false);
 }
 
 /**
@@ -107,6 +135,5 @@ static void sq_flush(struct siw_qp *qp)
  */
 void siw_qp_flush_rings(struct siw_qp *qp)
 {
-	sq_flush(qp);
-	rq_flush(qp);
+	empty_rings(qp, true);
 }

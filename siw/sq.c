@@ -8,6 +8,7 @@
 #include <siw_ext_abi.h>
 
 #include "qp.h"
+#include "ring.h"
 #include "tx.h"
 
 #define OPS_V1		(BIT(SIW_OP_WRITE) | BIT(SIW_OP_READ) | \
@@ -166,8 +167,7 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
 	rv = sq_copy(qp, wqe, slot);
 	if (qp->sig_all)
 		wqe->flags |= SIW_WQE_SIGNALLED;
-	/* free for reuse, and before we look at the next one */
-	smp_store_mb(slot->flags, 0);
+	siw_slot_free(&slot->flags);
 	qp->sq_get++;
 	return rv ? rv : 1;
 }
@@ -208,8 +208,7 @@ bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
 		return false;
 	*id = READ_ONCE(slot->id);
 	*opcode = sq_known(READ_ONCE(slot->opcode));
-	/* free for reuse */
-	smp_store_mb(slot->flags, 0);
+	siw_slot_free(&slot->flags);
 	qp->sq_get++;
 	return true;
 }

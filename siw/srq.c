@@ -87,7 +87,7 @@ static int srq_answer_user(struct siw_srq *srq, struct ib_udata *udata)
 /**
  * siw_create_srq() - ib_device_ops.create_srq
  * @base: queue
- * @init: sizes wanted, set to those granted
+ * @init: sizes wanted, set to those granted; a process sets the limit later
  * @udata: driver bytes, NULL for kernel users
  *
  * Context: process.
@@ -104,6 +104,8 @@ int siw_create_srq(struct ib_srq *base, struct ib_srq_init_attr *init,
 
 	if (init->srq_type != IB_SRQT_BASIC)
 		return -EOPNOTSUPP;
+	if (udata)
+		attr->srq_limit = 0;
 	if (!attr->max_wr || attr->max_wr > SIW_MAX_SRQ_WR ||
 	    attr->max_sge > SIW_MAX_SGE || attr->srq_limit > attr->max_wr)
 		return -EINVAL;

@@ -23,6 +23,7 @@
 #define DEPTH		32
 #define PORT		721
 #define GIDS		64
+#define ANSWERS		3000
 
 /**
  * struct end - one queue pair and what it needs
@@ -526,6 +527,27 @@ static void refused(const void *arg)
 	ends_close(&a, &b);
 }
 
+/* Completions of a queue pair's former life. */
+static void cq_empty(struct ibv_cq *cq)
+{
+	struct ibv_wc wc;
+
+	while (ibv_poll_cq(cq, 1, &wc) > 0)
+		;
+}
+
+static void start_over(struct end *a, struct end *b)
+{
+	CHECK_OK(to_state(a, IBV_QPS_RESET));
+	CHECK_OK(to_state(b, IBV_QPS_RESET));
+	if (stock_provider()) {
+		cq_empty(a->cq);
+		cq_empty(b->cq);
+	}
+	CHECK_OK(to_init(a->qp));
+	CHECK_OK(to_init(b->qp));
+}
+
 static void reset_and_again(const void *arg)
 {
 	struct end a, b;
@@ -550,6 +572,68 @@ static void reset_and_again(const void *arg)
 	CHECK_OK(to_init(b.qp));
 	join(&a, &b);
 	both_ways(&a, &b);
+	ends_close(&a, &b);
+}
+
+/* What was posted before a RESET is not work of the next life. */
+static void reset_forgets(const void *arg)
+{
+	struct ibv_wc wc;
+	struct end a, b;
+
+	ends_open(&a, &b);
+	/* each waits for somebody else */
+	CHECK_OK(try_rtr(&a, &b.gid, b.qp->qp_num ^ 1));
+	CHECK_OK(try_rtr(&b, &a.gid, a.qp->qp_num ^ 1));
+	to_rts(&a);
+	to_rts(&b);
+	take(&a, 77);
+	take(&b, 78);
+	give(&a, 79, IBV_WR_SEND, NULL);
+	give(&b, 80, IBV_WR_SEND, NULL);
+	start_over(&a, &b);
+	join(&a, &b);
+	both_ways(&a, &b);
+	both_ways(&a, &b);
+	CHECK_EQ(ibv_poll_cq(a.cq, 1, &wc), 0);
+	CHECK_EQ(ibv_poll_cq(b.cq, 1, &wc), 0);
+	ends_close(&a, &b);
+}
+
+/* Nobody hears of the work of a queue pair that was destroyed. */
+static void destroyed_silently(const void *arg)
+{
+	struct ibv_comp_channel *ch;
+	struct pollfd fd = { .events = POLLIN };
+	struct ibv_cq *cq, *old;
+	struct ibv_wc wc;
+	struct end a, b;
+	int i;
+
+	ends_open(&a, &b);
+	CHECK_OK(ibv_destroy_qp(a.qp));
+	ch = ibv_create_comp_channel(a.ctx);
+	CHECK(ch);
+	cq = ibv_create_cq(a.ctx, 4, NULL, ch, 0);
+	CHECK(cq);
+	old = a.cq;
+	a.cq = cq;
+	make_qp(&a);
+	CHECK_OK(to_init(a.qp));
+	join(&a, &b);
+	both_ways(&a, &b);
+	for (i = 0; i < DEPTH; i++)
+		take(&a, i);
+	CHECK_OK(ibv_req_notify_cq(cq, 0));
+	CHECK_OK(ibv_destroy_qp(a.qp));
+	a.qp = NULL;
+	fd.fd = ch->fd;
+	CHECK_EQ(poll(&fd, 1, 300), 0);
+	CHECK_EQ(ibv_poll_cq(cq, 1, &wc), 0);
+	CHECK(!async_seen(a.ctx, 1ULL << IBV_EVENT_CQ_ERR, 1));
+	a.cq = old;
+	CHECK_OK(ibv_destroy_cq(cq));
+	CHECK_OK(ibv_destroy_comp_channel(ch));
 	ends_close(&a, &b);
 }
 
@@ -908,27 +992,6 @@ static void not_for_cm(const void *arg)
 
 /* --- cases: acknowledged messages ----------------------------------------- */
 
-/* Completions of a queue pair's former life. */
-static void cq_empty(struct ibv_cq *cq)
-{
-	struct ibv_wc wc;
-
-	while (ibv_poll_cq(cq, 1, &wc) > 0)
-		;
-}
-
-static void start_over(struct end *a, struct end *b)
-{
-	CHECK_OK(to_state(a, IBV_QPS_RESET));
-	CHECK_OK(to_state(b, IBV_QPS_RESET));
-	if (stock_provider()) {
-		cq_empty(a->cq);
-		cq_empty(b->cq);
-	}
-	CHECK_OK(to_init(a->qp));
-	CHECK_OK(to_init(b->qp));
-}
-
 static void post_write(struct end *e, uint64_t id, uint64_t to, uint32_t rkey)
 {
 	struct ibv_sge sge = buf_sge(&e->b, 0, LEN);
@@ -1145,6 +1208,45 @@ static void ack_behind_send(const void *arg)
 }
 
 /* Acknowledgments come between the segments of long messages. */
+static void *answer_each(void *arg)
+{
+	struct end *e = arg;
+	struct ibv_wc wc;
+	int left = ANSWERS;
+
+	while (left) {
+		if (ibv_poll_cq(e->cq, 1, &wc) <= 0 ||
+		    wc.opcode != IBV_WC_RECV)
+			continue;
+		take(e, 3);
+		give(e, 4, IBV_WR_SEND, NULL);
+		left--;
+	}
+	return NULL;
+}
+
+/* A request is done before its answer is there. */
+static void answers(const void *arg)
+{
+	struct end a, b;
+	pthread_t peer;
+	int i;
+
+	ends_open(&a, &b);
+	take(&b, 3);
+	take(&b, 3);
+	join(&a, &b);
+	CHECK_OK(pthread_create(&peer, NULL, answer_each, &b));
+	for (i = 0; i < ANSWERS; i++) {
+		take(&a, 1);
+		give(&a, 2, IBV_WR_SEND, NULL);
+		wc_expect(a.cq, 2, IBV_WC_SUCCESS);
+		wc_expect(a.cq, 1, IBV_WC_SUCCESS);
+	}
+	CHECK_OK(pthread_join(peer, NULL));
+	ends_close(&a, &b);
+}
+
 static void long_both_ways(const void *arg)
 {
 	enum { BIG = 1 << 20, N = 12 };
@@ -1357,6 +1459,8 @@ static const struct test_case cases[] = {
 	{ "attributes", attributes },
 	{ "refused", refused },
 	{ "reset_and_again", reset_and_again },
+	{ "reset_forgets", reset_forgets },
+	{ "destroyed_silently", destroyed_silently },
 	{ "destroy_waiting", destroy_waiting },
 	{ "last_words", last_words },
 	{ "nobody", nobody },
@@ -1372,6 +1476,7 @@ static const struct test_case cases[] = {
 	{ "peer_refuses_long", peer_refuses_long, NULL, 60 },
 	{ "unreceived_send", unreceived_send },
 	{ "ack_behind_send", ack_behind_send },
+	{ "answers", answers },
 	{ "long_both_ways", long_both_ways },
 	{ "end_with_waiters", end_with_waiters },
 	{ "acks_on_the_wire", acks_on_the_wire },

@@ -429,6 +429,27 @@ static void cq_busy(const void *arg)
 
 /* --- SRQ ----------------------------------------------------------------- */
 
+/* ibv_create_qp(3): sizes of a receive queue of its own are ignored. */
+static void qp_of_srq(struct ibv_pd *pd, struct ibv_srq *srq)
+{
+	struct ibv_cq *cq = ibv_create_cq(pd->context, 4, NULL, NULL, 0);
+	struct ibv_qp_init_attr ia = {
+		.send_cq = cq,
+		.recv_cq = cq,
+		.srq = srq,
+		.qp_type = IBV_QPT_RC,
+		.cap = { .max_send_wr = 4, .max_send_sge = 1,
+			 .max_recv_wr = 1U << 20, .max_recv_sge = 1000 },
+	};
+	struct ibv_qp *qp;
+
+	CHECK(cq);
+	qp = ibv_create_qp(pd, &ia);
+	CHECK(qp);
+	CHECK_OK(ibv_destroy_qp(qp));
+	CHECK_OK(ibv_destroy_cq(cq));
+}
+
 static void srq_errors(const void *arg)
 {
 	struct ibv_srq_init_attr ia = { .attr = { .max_wr = 16,
@@ -459,9 +480,12 @@ static void srq_errors(const void *arg)
 	srq = ibv_create_srq(pd, &ia);
 	check_refused("SRQ beyond max_srq_sge", !srq, EINVAL, EINVAL);
 	ia.attr.max_sge = 2;
+	/* ibv_create_srq(3): irrelevant */
+	ia.attr.srq_limit = ~0U;
 	srq = ibv_create_srq(pd, &ia);
 	CHECK(srq);
 	CHECK_EQ(ibv_dealloc_pd(pd), EBUSY);
+	qp_of_srq(pd, srq);
 	at.srq_limit = 17;
 	CHECK(ibv_modify_srq(srq, &at, IBV_SRQ_LIMIT));
 	/* With fewer receives than the limit the event comes at once. */
