@@ -8,27 +8,24 @@
 
 #include "siw.h"
 
-#define OP_NONE 0xff
 /* Put into a CQE whose queue pair is gone; no kernel uses the value */
 #define OP_FORGOTTEN 0xff
 
-static const uint8_t wc_opcode[SIW_NUM_EXT_OPCODES] = {
-	[SIW_OP_WRITE] = IBV_WC_RDMA_WRITE,
-	[SIW_OP_READ] = IBV_WC_RDMA_READ,
-	[SIW_OP_READ_LOCAL_INV] = IBV_WC_RDMA_READ,
-	[SIW_OP_SEND] = IBV_WC_SEND,
-	[SIW_OP_SEND_WITH_IMM] = IBV_WC_SEND,
-	[SIW_OP_SEND_REMOTE_INV] = IBV_WC_SEND,
-	[SIW_OP_FETCH_AND_ADD] = IBV_WC_FETCH_ADD,
-	[SIW_OP_COMP_AND_SWAP] = IBV_WC_COMP_SWAP,
-	[SIW_OP_RECEIVE] = IBV_WC_RECV,
-	[SIW_OP_READ_RESPONSE] = OP_NONE,
-	[SIW_OP_INVAL_STAG] = IBV_WC_LOCAL_INV,
-	[SIW_OP_REG_MR] = OP_NONE,
-	[SIW_NUM_OPCODES ... SIW_OP_EXT_WRITE_WITH_IMM - 1] = OP_NONE,
-	[SIW_OP_EXT_WRITE_WITH_IMM] = IBV_WC_RDMA_WRITE,
-	[SIW_OP_EXT_BIND_MW] = IBV_WC_BIND_MW,
-	[SIW_OP_EXT_RECV_WRITE_IMM] = IBV_WC_RECV_RDMA_WITH_IMM,
+/* By the kernel's opcode, any octet: the verbs' opcode + 1, or 0 for none */
+static const uint8_t wc_opcode[256] = {
+	[SIW_OP_WRITE] = 1 + IBV_WC_RDMA_WRITE,
+	[SIW_OP_READ] = 1 + IBV_WC_RDMA_READ,
+	[SIW_OP_READ_LOCAL_INV] = 1 + IBV_WC_RDMA_READ,
+	[SIW_OP_SEND] = 1 + IBV_WC_SEND,
+	[SIW_OP_SEND_WITH_IMM] = 1 + IBV_WC_SEND,
+	[SIW_OP_SEND_REMOTE_INV] = 1 + IBV_WC_SEND,
+	[SIW_OP_FETCH_AND_ADD] = 1 + IBV_WC_FETCH_ADD,
+	[SIW_OP_COMP_AND_SWAP] = 1 + IBV_WC_COMP_SWAP,
+	[SIW_OP_RECEIVE] = 1 + IBV_WC_RECV,
+	[SIW_OP_INVAL_STAG] = 1 + IBV_WC_LOCAL_INV,
+	[SIW_OP_EXT_WRITE_WITH_IMM] = 1 + IBV_WC_RDMA_WRITE,
+	[SIW_OP_EXT_BIND_MW] = 1 + IBV_WC_BIND_MW,
+	[SIW_OP_EXT_RECV_WRITE_IMM] = 1 + IBV_WC_RECV_RDMA_WITH_IMM,
 };
 
 static const uint8_t wc_status[SIW_NUM_EXT_WC_STATUS] = {
@@ -48,22 +45,21 @@ static const uint8_t wc_status[SIW_NUM_EXT_WC_STATUS] = {
 	[SIW_WC_EXT_RNR_ERR] = IBV_WC_RNR_RETRY_EXC_ERR,
 };
 
-/* The kernel's numbers index our tables only after a check */
 static enum ibv_wc_opcode cqe_opcode(const struct siw_cqe_ext *cqe)
 {
-	if (cqe->opcode >= SIW_NUM_EXT_OPCODES ||
-	    wc_opcode[cqe->opcode] == OP_NONE)
-		return IBV_WC_SEND;
-	return wc_opcode[cqe->opcode];
+	uint8_t op = wc_opcode[cqe->opcode];
+
+	return op ? op - 1 : IBV_WC_SEND;
 }
 
+/* The kernel's number indexes our table only after a check */
 static enum ibv_wc_status cqe_status(const struct siw_cqe_ext *cqe)
 {
-	if (cqe->status >= SIW_NUM_EXT_WC_STATUS ||
-	    cqe->opcode >= SIW_NUM_EXT_OPCODES ||
-	    wc_opcode[cqe->opcode] == OP_NONE)
+	uint16_t status = __atomic_load_n(&cqe->status, __ATOMIC_RELAXED);
+
+	if (status >= SIW_NUM_EXT_WC_STATUS || !wc_opcode[cqe->opcode])
 		return IBV_WC_GENERAL_ERR;
-	return wc_status[cqe->status];
+	return wc_status[status];
 }
 
 static unsigned int cqe_wc_flags(const struct siw_cqe_ext *cqe)
@@ -92,36 +88,32 @@ static void from_v1(struct siw_cqe_ext *out, const struct siw_cqe *cqe)
 	out->timestamp = 0;
 }
 
+/* CQEs of both layouts have one size, which the compiler then knows */
+static struct siw_cqe *cqe_at(const struct siw_cq *cq, uint32_t pos)
+{
+	return (struct siw_cqe *)cq->ring.base + (pos & cq->ring.mask);
+}
+
+/* Give the slot of the next completion back */
+static void release_cqe(struct siw_cq *cq, struct siw_cqe *cqe)
+{
+	siw_cqe_release(&cqe->flags);
+	cq->ring.pos++;
+}
+
 /* The next completion, past those forgotten, or NULL */
-static struct siw_cqe *next_valid(struct siw_cq *cq)
+static inline struct siw_cqe *next_valid(struct siw_cq *cq)
 {
 	struct siw_cqe *cqe;
 
 	for (;;) {
-		cqe = siw_ring_at(&cq->ring, cq->ring.pos);
+		cqe = cqe_at(cq, cq->ring.pos);
 		if (!siw_cqe_is_valid(&cqe->flags))
 			return NULL;
 		if (cqe->opcode != OP_FORGOTTEN)
 			return cqe;
-		siw_cqe_release(&cqe->flags);
-		cq->ring.pos++;
+		release_cqe(cq, cqe);
 	}
-}
-
-/* Copy the next completion and give its slot back; false if there is none */
-static bool take_cqe(struct siw_cq *cq, struct siw_cqe_ext *out)
-{
-	struct siw_cqe *cqe = next_valid(cq);
-
-	if (!cqe)
-		return false;
-	if (cq->ext)
-		memcpy(out, cqe, sizeof(*out));
-	else
-		from_v1(out, cqe);
-	siw_cqe_release(&cqe->flags);
-	cq->ring.pos++;
-	return true;
 }
 
 /**
@@ -143,7 +135,7 @@ void siw_cq_forget(struct ibv_cq *ibcq, uint32_t qp_num)
 	cq = to_siw_cq(ibcq);
 	siw_lock(&cq->lock);
 	for (i = 0; i <= cq->ring.mask; i++) {
-		cqe = siw_ring_at(&cq->ring, cq->ring.pos + i);
+		cqe = cqe_at(cq, cq->ring.pos + i);
 		if (!siw_cqe_is_valid(&cqe->flags))
 			break;
 		num = cq->ext ? ((struct siw_cqe_ext *)cqe)->qp_num :
@@ -156,19 +148,25 @@ void siw_cq_forget(struct ibv_cq *ibcq, uint32_t qp_num)
 	siw_unlock(&cq->lock);
 }
 
-static void cqe_to_wc(struct ibv_wc *wc, const struct siw_cqe_ext *cqe)
+static inline void cqe_to_wc(struct ibv_wc *wc, const struct siw_cqe_ext *cqe)
 {
-	bool ok = cqe->status == SIW_WC_SUCCESS;
-
 	wc->wr_id = cqe->id;
-	wc->status = cqe_status(cqe);
 	wc->opcode = cqe_opcode(cqe);
-	wc->vendor_err = ok ? 0 : cqe->vendor_err;
-	wc->byte_len = ok ? cqe->bytes : 0;
 	wc->imm_data = cqe->imm_data;
 	wc->qp_num = cqe->qp_num;
+	if (cqe->status == SIW_WC_SUCCESS) {
+		wc->status = wc_opcode[cqe->opcode] ? IBV_WC_SUCCESS :
+						      IBV_WC_GENERAL_ERR;
+		wc->vendor_err = 0;
+		wc->byte_len = cqe->bytes;
+		wc->wc_flags = cqe_wc_flags(cqe);
+	} else {
+		wc->status = cqe_status(cqe);
+		wc->vendor_err = cqe->vendor_err;
+		wc->byte_len = 0;
+		wc->wc_flags = 0;
+	}
 	wc->src_qp = 0;
-	wc->wc_flags = cqe_wc_flags(cqe);
 	wc->pkey_index = 0;
 	wc->slid = 0;
 	wc->sl = 0;
@@ -178,19 +176,31 @@ static void cqe_to_wc(struct ibv_wc *wc, const struct siw_cqe_ext *cqe)
 int siw_poll_cq(struct ibv_cq *ibcq, int num, struct ibv_wc *wc)
 {
 	struct siw_cq *cq = to_siw_cq(ibcq);
-	struct siw_cqe_ext cqe;
+	struct siw_cqe_ext copy;
+	struct siw_cqe *cqe;
 	int i;
 
 	siw_lock(&cq->lock);
-	for (i = 0; i < num && take_cqe(cq, &cqe); i++)
-		cqe_to_wc(&wc[i], &cqe);
+	for (i = 0; i < num; i++) {
+		cqe = next_valid(cq);
+		if (!cqe)
+			break;
+		if (cq->ext) {
+			cqe_to_wc(&wc[i], (struct siw_cqe_ext *)cqe);
+		} else {
+			from_v1(&copy, cqe);
+			cqe_to_wc(&wc[i], &copy);
+		}
+		release_cqe(cq, cqe);
+	}
 	siw_unlock(&cq->lock);
 	return i;
 }
 
 /*
  * The caller polls once more after arming. The fence keeps that poll from
- * being done before the kernel can see the word.
+ * being done before the kernel can see the word. Who waits for any completion
+ * goes on doing so though somebody else waits for a solicited one.
  */
 int siw_req_notify_cq(struct ibv_cq *ibcq, int solicited_only)
 {
@@ -199,17 +209,24 @@ int siw_req_notify_cq(struct ibv_cq *ibcq, int solicited_only)
 
 	if (!solicited_only)
 		word |= SIW_NOTIFY_NEXT_COMPLETION;
-	siw_lock(&cq->lock);
-	__atomic_store_n(&cq->ctrl->flags, word, __ATOMIC_SEQ_CST);
+	siw_lock(&cq->arm);
+	__atomic_fetch_or(&cq->ctrl->flags, word, __ATOMIC_RELAXED);
 	siw_ring_fence();
-	siw_unlock(&cq->lock);
+	siw_unlock(&cq->arm);
 	return 0;
 }
 
 static bool next_cqe(struct siw_cq *cq)
 {
-	if (!take_cqe(cq, &cq->cur))
+	struct siw_cqe *cqe = next_valid(cq);
+
+	if (!cqe)
 		return false;
+	if (cq->ext)
+		memcpy(&cq->cur, cqe, sizeof(cq->cur));
+	else
+		from_v1(&cq->cur, cqe);
+	release_cqe(cq, cqe);
 	cq->vcq.cq_ex.wr_id = cq->cur.id;
 	cq->vcq.cq_ex.status = cqe_status(&cq->cur);
 	return true;
@@ -368,8 +385,9 @@ static struct siw_cq *new_cq(struct ibv_context *context,
 	if (!cq)
 		return NULL;
 	cq->home = home;
-	siw_lock_init(&cq->lock,
-		      single_threaded || siw_single_threaded(&home));
+	single_threaded |= siw_single_threaded(&home);
+	siw_lock_init(&cq->lock, single_threaded);
+	siw_lock_init(&cq->arm, single_threaded);
 	ret = create_cq_cmd(cq, context, attr, &resp);
 	if (ret)
 		goto free_cq;
@@ -385,6 +403,7 @@ static struct siw_cq *new_cq(struct ibv_context *context,
 destroy_cq:
 	ibv_cmd_destroy_cq(&cq->vcq.cq);
 free_cq:
+	siw_lock_destroy(&cq->arm);
 	siw_lock_destroy(&cq->lock);
 	siw_obj_free(home, cq, SIW_RESOURCE_CQ);
 	errno = ret;
@@ -482,6 +501,7 @@ int siw_resize_cq(struct ibv_cq *ibcq, int cqe)
 	if (cqe < 1)
 		return EINVAL;
 	siw_lock(&cq->lock);
+	siw_lock(&cq->arm);
 	ret = ibv_cmd_resize_cq(ibcq, cqe, &cmd, sizeof(cmd), &resp.core,
 				sizeof(resp));
 	if (!ret)
@@ -494,6 +514,7 @@ int siw_resize_cq(struct ibv_cq *ibcq, int cqe)
 		cq->ring = ring;
 		cq->ctrl = siw_ring_tail(&cq->ring);
 	}
+	siw_unlock(&cq->arm);
 	siw_unlock(&cq->lock);
 	return ret;
 }
@@ -514,6 +535,7 @@ int siw_destroy_cq(struct ibv_cq *ibcq)
 	if (ret)
 		return ret;
 	siw_ring_unmap(&cq->ring);
+	siw_lock_destroy(&cq->arm);
 	siw_lock_destroy(&cq->lock);
 	siw_obj_free(cq->home, cq, SIW_RESOURCE_CQ);
 	return 0;

@@ -4,6 +4,7 @@
  */
 
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "siw.h"
@@ -17,8 +18,9 @@ static int ring_once(struct siw_qp *qp)
 	struct ibv_send_wr *bad_wr;
 
 	if (!__atomic_load_n(&ctx->no_write, __ATOMIC_RELAXED)) {
-		if (write(ctx->vctx.context.cmd_fd, &qp->db,
-			  sizeof(qp->db)) == sizeof(qp->db))
+		/* write() would let a thread be cancelled with the lock held */
+		if (syscall(SYS_write, ctx->vctx.context.cmd_fd, &qp->db,
+			    sizeof(qp->db)) == sizeof(qp->db))
 			return 0;
 		if (errno != EACCES)
 			return errno;
@@ -50,22 +52,4 @@ int siw_ring_doorbell(struct siw_qp *qp)
 			return ret;
 		sched_yield();
 	}
-}
-
-/**
- * siw_qp_needs_flush() - has the QP failed, so that posts need a doorbell?
- * @qp: the queue pair
- *
- * To be asked after publishing. The fence pairs with the one between the
- * kernel's setting of the bit and its flush.
- *
- * Return: never true in version 1, where the kernel cannot tell.
- */
-bool siw_qp_needs_flush(const struct siw_qp *qp)
-{
-	if (!qp->ctrl)
-		return false;
-	siw_ring_fence();
-	return __atomic_load_n(&qp->ctrl->flags, __ATOMIC_RELAXED) &
-	       SIW_QP_CTRL_ERROR;
 }

@@ -3,8 +3,6 @@
  * Posting receives.
  */
 
-#include <string.h>
-
 #include "siw.h"
 
 /**
@@ -31,9 +29,7 @@ int siw_put_rqe(struct siw_ring *ring, uint32_t max_sge,
 		return ENOMEM;
 	rqe->id = wr->wr_id;
 	rqe->num_sge = wr->num_sge;
-	if (wr->num_sge)
-		memcpy(rqe->sge, wr->sg_list,
-		       wr->num_sge * sizeof(struct siw_sge));
+	siw_put_sge_list(rqe->sge, wr->sg_list, wr->num_sge);
 	/* No bit but VALID: a stock kernel ignores the element otherwise */
 	siw_wqe_publish(&rqe->flags, 0);
 	ring->pos++;

@@ -4,10 +4,12 @@
  *
  * Verbs return 0 or a positive errno; those that return an object return NULL
  * and set errno. Each SQ, RQ, SRQ and CQ has a lock of its own; no two of them
- * are ever held at once.
+ * are ever held at once. A CQ has one more, for arming it, taken inside.
  */
 #ifndef SIW_PROVIDER_H
 #define SIW_PROVIDER_H
+
+#include <string.h>
 
 #include "abi.h"
 #include "ring.h"
@@ -60,7 +62,7 @@ struct siw_pd {
 	void *alloc_ctx;
 };
 
-/* Passed to an application's allocator as resource_type */
+/* The lower half of an application's allocator's resource_type */
 enum siw_resource {
 	SIW_RESOURCE_QP = 1,
 	SIW_RESOURCE_CQ,
@@ -80,7 +82,8 @@ struct siw_home {
 /**
  * struct siw_cq - a completion queue
  * @vcq: what the library knows
- * @lock: guards everything below; held from start_poll to end_poll
+ * @lock: guards @ring and @cur; held from start_poll to end_poll
+ * @arm: guards @ctrl, so that a queue can be armed between those two
  * @ring: CQEs
  * @ctrl: notify word behind the ring
  * @ext: the ring holds struct siw_cqe_ext
@@ -90,6 +93,7 @@ struct siw_cq {
 	struct verbs_cq vcq;
 	struct siw_home home;
 	struct siw_lock lock;
+	struct siw_lock arm;
 	struct siw_ring ring;
 	struct siw_cq_ctrl *ctrl;
 	bool ext;
@@ -193,6 +197,16 @@ static inline bool siw_has(struct ibv_context *context, uint32_t features)
 	return (to_siw_ctx(context)->features & features) == features;
 }
 
+/* Mostly one or two, which a call of memcpy() costs more than */
+static inline void siw_put_sge_list(void *to, const struct ibv_sge *from,
+				    size_t num)
+{
+	size_t i;
+
+	for (i = 0; i < num; i++)
+		memcpy((struct ibv_sge *)to + i, from + i, sizeof(*from));
+}
+
 /* pd.c */
 struct ibv_pd *siw_alloc_pd(struct ibv_context *context);
 struct ibv_pd *siw_alloc_parent_domain(struct ibv_context *context,
@@ -282,7 +296,20 @@ int siw_sq_kick(struct siw_qp *qp, uint32_t first);
 
 /* doorbell.c */
 int siw_ring_doorbell(struct siw_qp *qp);
-bool siw_qp_needs_flush(const struct siw_qp *qp);
+
+/*
+ * Has the QP failed, so that posts need a doorbell? To be asked after publishing:
+ * the fence pairs with the one between the kernel's setting of the bit and its
+ * flush. Never true in version 1, where the kernel cannot tell.
+ */
+static inline bool siw_qp_needs_flush(const struct siw_qp *qp)
+{
+	if (!qp->ctrl)
+		return false;
+	siw_ring_fence();
+	return __atomic_load_n(&qp->ctrl->flags, __ATOMIC_RELAXED) &
+	       SIW_QP_CTRL_ERROR;
+}
 
 /* wr.c */
 int siw_set_wr_functions(struct siw_qp *qp, uint64_t send_ops);

@@ -93,9 +93,7 @@ static inline int siw_put_sges(struct siw_qp *qp, struct siw_sqe *sqe,
 	if (num > max || (num && op->flags & SIW_SOP_NO_DATA))
 		return EINVAL;
 	sqe->num_sge = num;
-	if (num)
-		memcpy((uint8_t *)sqe + qp->sq.data_off, sg,
-		       num * sizeof(*sg));
+	siw_put_sge_list((uint8_t *)sqe + qp->sq.data_off, sg, num);
 	return 0;
 }
 
