@@ -150,6 +150,12 @@ int siw_dealloc_td(struct ibv_td *ibtd)
 	return 0;
 }
 
+/* ibv_alloc_parent_domain(3): whose it is, above what it is */
+static uint64_t resource_type(enum siw_resource type)
+{
+	return (uint64_t)RDMA_DRIVER_SIW << 32 | type;
+}
+
 /**
  * siw_obj_alloc() - memory for an object, zeroed
  * @ibpd: domain the object is created in, may be NULL
@@ -174,7 +180,7 @@ void *siw_obj_alloc(struct ibv_pd *ibpd, size_t size, enum siw_resource type,
 	home->custom = false;
 	if (pd && pd->alloc)
 		obj = pd->alloc(&pd->pd, pd->alloc_ctx, size, SIW_OBJ_ALIGN,
-				type);
+				resource_type(type));
 	if (obj != IBV_ALLOCATOR_USE_DEFAULT)
 		home->custom = true;
 	else if (posix_memalign(&obj, SIW_OBJ_ALIGN, size))
@@ -203,7 +209,7 @@ void siw_obj_free(struct siw_home home, void *obj, enum siw_resource type)
 	int err = errno;
 
 	if (home.custom)
-		pd->free(&pd->pd, pd->alloc_ctx, obj, type);
+		pd->free(&pd->pd, pd->alloc_ctx, obj, resource_type(type));
 	else
 		free(obj);
 	if (pd)

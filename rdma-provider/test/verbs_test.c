@@ -96,7 +96,7 @@ static void *my_alloc(struct ibv_pd *pd, void *ctx, size_t size,
 	void *p;
 
 	(void)pd;
-	(void)type;
+	CHECK(type >> 32 == RDMA_DRIVER_SIW);
 	if (ctx != &allocs)
 		return NULL;
 	/* Every other time, to see that either memory is freed rightly */
