@@ -5,7 +5,7 @@
  *
  * Life of an endpoint. Everything that happens to it is handled under its
  * mutex, in process context: by the caller of an iw_cm operation, by the QP
- * that lets go of it, or by its one work item. Socket callbacks and the
+ * that lets go of it, or by its one work item. Socket callbacks, its timer and the
  * receive path only set bits and queue that work.
  *
  *	active:  CONNECTING -> WAIT_REPLY ------------------+
