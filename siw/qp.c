@@ -519,11 +519,22 @@ static int qp_check_attr(const struct ib_qp_attr *a, int mask)
 /* InfiniBand's RESET is immediate, whatever was going on. */
 static void qp_end_before_reset(struct siw_qp *qp)
 {
+	if (siw_rdv_named(qp))
+		set_bit(SIW_QPF_LEAVE, &qp->flags);
 	mutex_lock(&qp->mutex);
 	if (test_bit(SIW_QPF_ATTACHED, &qp->flags) && siw_rdv_named(qp))
 		siw_qp_down(qp, SIW_DOWN_ABORT, IW_OK);
 	mutex_unlock(&qp->mutex);
 	flush_work(&qp->down_work);
+}
+
+/* Whoever has the mutex for long makes haste. */
+static void qp_hurry(struct siw_qp *qp, enum ib_qp_state to)
+{
+	if (to == IB_QPS_ERR)
+		set_bit(SIW_QPF_LEAVE, &qp->flags);
+	else if (to == IB_QPS_RESET)
+		qp_end_before_reset(qp);
 }
 
 static void qp_set_access(struct siw_qp *qp, int access)
@@ -562,8 +573,8 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	rv = qp_check_attr(attr, mask);
 	if (rv)
 		return rv;
-	if (mask & IB_QP_STATE && attr->qp_state == IB_QPS_RESET)
-		qp_end_before_reset(qp);
+	if (mask & IB_QP_STATE)
+		qp_hurry(qp, attr->qp_state);
 	mutex_lock(&qp->mutex);
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp_shown_state(qp))
 		rv = -EINVAL;

@@ -36,6 +36,7 @@ enum siw_qp_flag {
 	SIW_QPF_FIRST_FPDU,	/* endpoint wants to hear of the first FPDU */
 	SIW_QPF_DYING,		/* down_work queued or done for this connection */
 	SIW_QPF_HURRY,		/* a graceful end must not wait */
+	SIW_QPF_LEAVE,		/* its user wants the end, whatever still waits */
 	SIW_QPF_FLUSHED,	/* in error: what is posted is flushed at once */
 	SIW_QPF_GONE,		/* being destroyed: cannot be connected any more */
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */

@@ -151,6 +151,7 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	atomic_inc(&to_siw_pd(qp->base.pd)->conns);
 	clear_bit(SIW_QPF_RX_STOP, &qp->flags);
 	clear_bit(SIW_QPF_HURRY, &qp->flags);
+	clear_bit(SIW_QPF_LEAVE, &qp->flags);
 	clear_bit(SIW_QPF_NUDGE, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);

@@ -540,7 +540,8 @@ void siw_rx_finish(struct siw_qp *qp)
 		rv = rx_read(qp);
 		/* nobody is left to post a receive, or to have the pages */
 		if ((qp->rx.paused || qp->rx.want.len) &&
-		    test_bit(SIW_QPF_GONE, &qp->flags))
+		    (test_bit(SIW_QPF_GONE, &qp->flags) ||
+		     test_bit(SIW_QPF_LEAVE, &qp->flags)))
 			return;
 		if (rv > 0 || qp->rx.want.len)
 			continue;

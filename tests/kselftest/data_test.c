@@ -1415,11 +1415,12 @@ static void set_rnr_wait(struct ep *e, int ms)
 }
 
 /*
- * Nobody waits for the receive of a queue pair that is to be destroyed, also
- * if the peer's end of the connection waits behind the Send already.
+ * Nobody waits for the receive of a queue pair that is to be destroyed, or in
+ * error, also if the peer's end of the connection waits behind the Send already.
  */
-static void destroy_without_receive(const void *arg)
+static void end_without_receive(const void *arg)
 {
+	struct ibv_qp_attr error = { .qp_state = IBV_QPS_ERR };
 	struct op o = op_of(1, IBV_WR_SEND, NULL, 1);
 	struct ibv_sge s;
 	struct buf src;
@@ -1438,8 +1439,12 @@ static void destroy_without_receive(const void *arg)
 	rdma_disconnect(r.c.id);
 	sleep_ms(1000);
 	t0 = now_ms();
-	rdma_destroy_qp(r.s.id);
-	r.s.qp = NULL;
+	if (arg) {
+		CHECK_OK(ibv_modify_qp(r.s.qp, &error, IBV_QP_STATE));
+	} else {
+		rdma_destroy_qp(r.s.id);
+		r.s.qp = NULL;
+	}
 	CHECK(now_ms() - t0 < (uint64_t)TOLD_MS);
 	set_rnr_wait(&r.s, 1000);
 	buf_free(&src);
@@ -1481,7 +1486,8 @@ static const struct test_case cases[] = {
 	{ "idle_memory", idle_memory },
 	{ "send_imm", immediate, &opc_send_imm },
 	{ "write_imm", immediate, &opc_write_imm },
-	{ "destroy_without_receive", destroy_without_receive },
+	{ "destroy_without_receive", end_without_receive },
+	{ "error_without_receive", end_without_receive, "error" },
 	{ "late_receives", late_receives },
 	{ "late_receives_srq", late_receives, "srq" },
 	{ "tail_sent", tail_sent },
