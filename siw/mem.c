@@ -393,6 +393,24 @@ static bool mem_void(struct siw_mem *mem, u32 stag)
 	return true;
 }
 
+/*
+ * A kernel user that maps other pages, and posts a LOCAL_INV in front of the
+ * registration, means the mapping that is void already.
+ */
+static enum siw_mem_fault mem_inval_remapped(const struct ib_qp *qp, u32 stag)
+{
+	enum siw_mem_fault rv = SIW_MEM_BAD_STAG;
+	struct siw_mem *mem;
+
+	rcu_read_lock();
+	mem = siw_mem_find(to_siw_dev(qp->device), stag);
+	if (mem && READ_ONCE(mem->stag) == stag && mem->pd == qp->pd &&
+	    xchg(&mem->remapped, 0))
+		rv = SIW_MEM_OK;
+	rcu_read_unlock();
+	return rv;
+}
+
 /**
  * siw_mem_invalidate() - revoke an STag by its number
  * @qp: queue pair that asks, or whose peer asks
@@ -410,7 +428,7 @@ enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,
 	enum siw_mem_fault rv;
 
 	if (!mem)
-		return SIW_MEM_BAD_STAG;
+		return remote ? SIW_MEM_BAD_STAG : mem_inval_remapped(qp, stag);
 	/* keeps the object from being freed while we wait */
 	rcu_read_lock();
 	rv = mem_may_invalidate(mem, qp, remote);

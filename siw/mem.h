@@ -50,6 +50,8 @@ enum siw_mem_inval {
  * @access: IB_ACCESS_* rights
  * @kind: see enum siw_mem_kind
  * @valid: false once deregistered or invalidated, or not yet registered
+ * @remapped: of a kernel user: voided by mapping other pages, before its
+ *	invalidation was executed
  * @inval: who may invalidate it
  * @users: data paths inside of siw_mem_begin() .. siw_mem_end()
  * @qp: the only QP that may use it, NULL: all of the domain
@@ -79,6 +81,7 @@ struct siw_mem {
 	enum siw_mem_kind kind;
 	enum siw_mem_inval inval;
 	bool valid;
+	u32 remapped;
 	atomic_t users;
 	const struct ib_qp *qp;
 	atomic_t windows;

@@ -545,7 +545,7 @@ static int mr_set_page(struct ib_mr *base, u64 addr)
 
 /**
  * siw_map_mr_sg() - ib_device_ops.map_mr_sg
- * @base: region from siw_alloc_mr(), not valid now
+ * @base: region from siw_alloc_mr(); not valid from now on
  * @sg: pages, mapped for a device without DMA: by kernel address
  * @nents: entries of @sg
  * @offset: of the first octet, updated
@@ -560,8 +560,11 @@ int siw_map_mr_sg(struct ib_mr *base, struct scatterlist *sg, int nents,
 	if (base->page_size != PAGE_SIZE)
 		return -EINVAL;
 	/* peers that still hold the STag must not see the list change */
-	if (READ_ONCE(mem->valid))
+	if (READ_ONCE(mem->valid)) {
 		siw_mem_revoke(mem);
+		/* the invalidation may be posted with the next registration */
+		WRITE_ONCE(mem->remapped, 1);
+	}
 	mem->num_pages = 0;
 	return ib_sg_to_pages(base, sg, nents, offset, mr_set_page);
 }
@@ -585,6 +588,7 @@ int siw_mr_fast_reg(struct siw_mr *mr, u32 key, u32 access)
 	mem->first_off = mr->base.iova & ~PAGE_MASK;
 	mem->len = mr->base.length;
 	mem->access = access;
+	WRITE_ONCE(mem->remapped, 0);
 	WRITE_ONCE(mem->stag, key);
 	/* all of it before who finds the region valid */
 	smp_store_release(&mem->valid, true);
