@@ -123,8 +123,8 @@ static bool may_accept(struct siw_acceptor *acc)
 
 /*
  * Accepts what waits; 1 if more may, 0 if not, -errno if memory was short: nobody
- * tells once more of a connection that stays in TCP's queue. A peer that connects as fast as it is
- * accepted must not keep the lock from who closes the socket.
+ * tells once more of a connection that stays in TCP's queue. A peer that connects
+ * as fast as it is accepted must not keep the lock from who closes the socket.
  */
 static int accept_some(struct siw_acceptor *acc)
 {
