@@ -249,7 +249,7 @@ int siw_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 	struct ibv_modify_qp cmd = {};
 	int ret = ibv_cmd_modify_qp(qp, attr, mask, &cmd, sizeof(cmd));
 
-	/* as of a queue pair just created, the kernel has flushed it */
+	/* as of a queue pair just created: the kernel has emptied the rings */
 	if (!ret && mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET)
 		forget_completions(qp);
 	return ret;

@@ -6,9 +6,6 @@
 #include "cq.h"
 #include "qp.h"
 
-/* So many requests are completed with interrupts off. */
-#define FLUSH_BATCH		64
-
 static struct siw_flight *flight_at(struct siw_qp *qp, u32 idx)
 {
 	return &qp->flight[idx & (qp->sq_size - 1)];
@@ -79,6 +76,7 @@ static bool flight_pop(struct siw_qp *qp, u64 pos, bool *fire)
 {
 	struct siw_flight *fl = flight_at(qp, qp->flight_head);
 
+	lockdep_assert_held(&qp->sq_lock);
 	if (qp->flight_head == qp->flight_tail || !flight_is_done(qp, fl, pos))
 		return false;
 	if (fl->signalled || fl->status)
@@ -96,12 +94,12 @@ static void flight_pop_unlock(struct siw_qp *qp, u64 pos, unsigned long irq)
 
 	for (;;) {
 		fire = false;
-		for (n = 0; n < FLUSH_BATCH && flight_pop(qp, pos, &fire); n++)
+		for (n = 0; n < SIW_FLUSH_BATCH && flight_pop(qp, pos, &fire); n++)
 			;
 		spin_unlock_irqrestore(&qp->sq_lock, irq);
 		if (fire)
 			siw_cq_notify(qp->scq);
-		if (n < FLUSH_BATCH)
+		if (n < SIW_FLUSH_BATCH)
 			return;
 		spin_lock_irqsave(&qp->sq_lock, irq);
 	}
@@ -234,12 +232,12 @@ void siw_flight_flush(struct siw_qp *qp)
 	do {
 		fire = false;
 		spin_lock_irq(&qp->sq_lock);
-		for (n = 0; n < FLUSH_BATCH; n++) {
+		for (n = 0; n < SIW_FLUSH_BATCH; n++) {
 			if (qp->flight_head == qp->flight_tail)
 				break;
 			fire |= flight_flush_one(qp);
 		}
-		more = n == FLUSH_BATCH;
+		more = n == SIW_FLUSH_BATCH;
 		spin_unlock_irq(&qp->sq_lock);
 		if (fire)
 			siw_cq_notify(qp->scq);

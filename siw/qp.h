@@ -26,6 +26,9 @@ struct siw_llp;
 struct siw_ring;
 struct siw_srq;
 
+/* So many requests are completed or flushed with interrupts off. */
+#define SIW_FLUSH_BATCH		64
+
 /* Bits of siw_qp.flags; each is a word of its own kind, set by atomic ops. */
 enum siw_qp_flag {
 	SIW_QPF_TX_BUSY,	/* somebody is the sender */

@@ -8,9 +8,6 @@
 #include "qp.h"
 #include "ring.h"
 
-/* So many elements are flushed with interrupts off. */
-#define FLUSH_BATCH		64
-
 /**
  * siw_rq_take() - take the oldest receive
  * @qp: queue pair without an SRQ
@@ -70,14 +67,14 @@ static bool rq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
 
 	wc->opcode = SIW_OP_RECEIVE;
 	spin_lock_irqsave(&qp->rq_lock, irq);
-	for (n = 0; n < FLUSH_BATCH && rq_drop(qp, &wc->id); n++) {
+	for (n = 0; n < SIW_FLUSH_BATCH && rq_drop(qp, &wc->id); n++) {
 		if (tell)
 			fire |= siw_cq_push(qp->rcq, &qp->base, wc);
 	}
 	spin_unlock_irqrestore(&qp->rq_lock, irq);
 	if (fire)
 		siw_cq_notify(qp->rcq);
-	return n == FLUSH_BATCH;
+	return n == SIW_FLUSH_BATCH;
 }
 
 static bool sq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
@@ -87,7 +84,7 @@ static bool sq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
 	u32 n;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
-	for (n = 0; n < FLUSH_BATCH; n++) {
+	for (n = 0; n < SIW_FLUSH_BATCH; n++) {
 		if (!siw_sq_drop(qp, &wc->id, &wc->opcode))
 			break;
 		if (tell)
@@ -96,7 +93,7 @@ static bool sq_flush(struct siw_qp *qp, struct siw_wc *wc, bool tell)
 	spin_unlock_irqrestore(&qp->sq_lock, irq);
 	if (fire)
 		siw_cq_notify(qp->scq);
-	return n == FLUSH_BATCH;
+	return n == SIW_FLUSH_BATCH;
 }
 
 /* A process may post on and on: one ring full, no more. */
@@ -109,11 +106,11 @@ static void empty_rings(struct siw_qp *qp, bool tell)
 	u32 n;
 
 	for (n = 0; n < qp->sq_size && sq_flush(qp, &wc, tell);)
-		n += FLUSH_BATCH;
+		n += SIW_FLUSH_BATCH;
 	if (!qp->rq)
 		return;
 	for (n = 0; n < qp->rq_size && rq_flush(qp, &wc, tell);)
-		n += FLUSH_BATCH;
+		n += SIW_FLUSH_BATCH;
 }
 
 /**

@@ -2,8 +2,9 @@
 /*
  * From octets of the stream to segments.
  *
- * FPDUs that lie whole in a packet buffer are handled where they are. One that
- * is cut, or a stream with markers, goes through a buffer of its own.
+ * FPDUs that lie whole in a packet buffer are handled where they are, but for
+ * their headers, which are judged in a copy. One that is cut, or a stream with
+ * markers, goes through a buffer of its own.
  *
  * All of it runs under the socket's lock: in the data_ready callback for
  * small amounts, in a worker for a bulk stream, so that the sender's CPU, which
