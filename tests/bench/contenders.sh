@@ -44,7 +44,8 @@ tcp_pp()
 
 tcp_pp_start()
 {
-	on h2 "$TOOLS/tcp_pp" -s &
+	# not by "on": the process to end later is the program itself
+	ip netns exec h2 "$TOOLS/tcp_pp" -s &
 	TCP_PP=$!
 	wait_for 40 tcp_listens h2 19800
 }
