@@ -57,7 +57,8 @@ def build(kver, contenders):
     sh("tests/interop/build-bindaddr")
     if "mainline" in contenders:
         sh("tests/interop/build-mainline", kver)
-    if "ours-provider" in contenders:
+    if "ours-provider" in contenders and not os.environ.get(
+            "SIW_BENCH_PROVIDER"):
         make("provider")
 
 

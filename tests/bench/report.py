@@ -28,6 +28,16 @@ def load(path):
     return samples, units
 
 
+def load_costs(path):
+    """{(contender, test, size, mtu): [instructions a message]}"""
+    found = {}
+    with open(path, encoding="utf-8", newline="") as f:
+        for r in csv.DictReader(f):
+            key = (r["contender"], r["test"], int(r["size"]), int(r["mtu"]))
+            found.setdefault(key, []).append(float(r["instructions"]))
+    return found
+
+
 def of(samples, test, size, mtu, contender):
     """The samples by round; TCP has its own test for each of verbs."""
     if contender.startswith("tcp"):
@@ -110,7 +120,7 @@ class Goal:
         return "yes" if good else "NO"
 
     def must(self):
-        return "%s %g" % (">=" if self.at_least else "<=", self.bound)
+        return "%s %.3g" % (">=" if self.at_least else "<=", self.bound)
 
 
 def bandwidth_goals(mtu, jumbo):
@@ -142,7 +152,7 @@ def latency_goals(mtu):
         title = f"{test[:-4]} latency 64 B"
         key = test, 64, mtu
         for what, bound, name in (("mainline", 0.85, "mainline"),
-                                  ("blocking TCP", 0.333, "tcp"),
+                                  ("blocking TCP", 1 / 3, "tcp"),
                                   ("polling TCP", 1.15, "tcp-poll")):
             goals.append(Goal(title, what, bound, key, (key, name), False))
     for test in ("send_lat", "write_lat"):
@@ -193,7 +203,8 @@ def crc_row(costs, mtu, names):
     row = ["write 64 KiB with CRC, instructions", "CRC off", "<= 1.6"]
     if not off or not on:
         return [row + ["--", "--"] * len(names)]
-    return [row + ["%.2f" % (on / off), "yes" if on / off <= 1.6 else "NO"] +
+    ratio = statistics.median(on) / statistics.median(off)
+    return [row + ["%.2f" % ratio, "yes" if ratio <= 1.6 else "NO"] +
             ["--", "--"] * (len(names) - 1)]
 
 
