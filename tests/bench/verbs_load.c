@@ -14,7 +14,7 @@
  *		the one served best completed
  *	verbs_load idle siw|tcp CONNECTIONS
  *		octets of kernel memory a connected end costs: all, and without rings
- *		that are mapped; "tcp": a TCP socket
+ *		that are mapped; "tcp": a TCP socket. What grew most is on stderr.
  */
 #define _GNU_SOURCE
 #include "../kselftest/rig.h"
@@ -599,11 +599,73 @@ static void tcp_connect_one(int lfd, const struct sockaddr_storage *ss)
 	CHECK(accept(lfd, NULL, NULL) >= 0);
 }
 
+struct count {
+	char name[40];
+	long octets;
+};
+
+struct counts {
+	struct count of[600];
+	int n;
+};
+
+/* What /proc/meminfo and, by caches, /proc/slabinfo say, in octets. */
+static void take_counts(struct counts *all, const char *path, bool slabs)
+{
+	FILE *f = fopen(path, "r");
+	struct count *c;
+	char line[512], *p;
+	long first;
+
+	CHECK(f);
+	while (all->n < (int)ARRAY_SIZE(all->of) &&
+	       fgets(line, sizeof(line), f)) {
+		p = line + strcspn(line, " :");
+		if (!*p || line[0] == '#')
+			continue;
+		*p++ = 0;
+		c = &all->of[all->n++];
+		snprintf(c->name, sizeof(c->name), "%.39s", line);
+		/* KiB; or objects in use, objects, octets of one */
+		first = strtol(p + strspn(p, ": "), &p, 10);
+		objects = strtol(p, &p, 10);
+		c->octets = slabs ? objects * strtol(p, NULL, 10) :
+				    first * 1024;
+	}
+	fclose(f);
+}
+
+static void all_counts(struct counts *all)
+{
+	memset(all, 0, sizeof(*all));
+	take_counts(all, "/proc/meminfo", false);
+	take_counts(all, "/proc/slabinfo", true);
+}
+
+/* For who wants to know where it went: what grew by 100 octets an end or more. */
+static void show_counts(const struct counts *was, const struct counts *is,
+			int ends)
+{
+	long grown;
+	int i, k;
+
+	for (i = 0; i < is->n; i++) {
+		for (k = 0; k < was->n; k++)
+			if (!strcmp(is->of[i].name, was->of[k].name))
+				break;
+		grown = is->of[i].octets - (k < was->n ? was->of[k].octets : 0);
+		if (grown / ends >= 100)
+			fprintf(stderr, "%-32s %6ld\n", is->of[i].name,
+				grown / ends);
+	}
+}
+
 /* The first few bring what is there once, whatever their number. */
 static void idle(const char *what, int n)
 {
 	bool tcp = !strcmp(what, "tcp");
 	struct sockaddr_storage ss;
+	static struct counts was, is;
 	long kernel = 0, rings = 0;
 	struct crowd w;
 	int i, lfd = 0;
@@ -616,6 +678,7 @@ static void idle(const char *what, int n)
 		if (i == n / 8) {
 			kernel = kernel_kib();
 			rings = ring_kib();
+			all_counts(&was);
 		}
 		if (tcp)
 			tcp_connect_one(lfd, &ss);
@@ -624,7 +687,9 @@ static void idle(const char *what, int n)
 	}
 	kernel = kernel_kib() - kernel;
 	rings = ring_kib() - rings;
+	all_counts(&is);
 	n = 2 * (n - n / 8);
+	show_counts(&was, &is, n);
 	printf("%.0f %.0f\n", kernel * 1024.0 / n,
 	       (kernel - rings) * 1024.0 / n);
 }
