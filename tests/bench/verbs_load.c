@@ -615,7 +615,7 @@ static void take_counts(struct counts *all, const char *path, bool slabs)
 	FILE *f = fopen(path, "r");
 	struct count *c;
 	char line[512], *p;
-	long first;
+	long first, objects;
 
 	CHECK(f);
 	while (all->n < (int)ARRAY_SIZE(all->of) &&
