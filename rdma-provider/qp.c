@@ -2,6 +2,7 @@
 /*
  * Queue pairs: life cycle and state.
  */
+#define _GNU_SOURCE
 
 #include <stdlib.h>
 
@@ -127,6 +128,25 @@ static int check_qp_attr(const struct ibv_qp_init_attr_ex *attr, bool ext)
 	return 0;
 }
 
+/*
+ * For how many microseconds a thread of the kernel shall look at a new SQ in vain:
+ * the user's word, so that programs need not know. 0: not at all.
+ */
+static uint32_t wanted_sq_poll(struct ibv_context *context)
+{
+	const char *text = secure_getenv("SIW_SQ_POLL");
+	unsigned long us;
+	char *end;
+
+	if (!text || *text < '0' || *text > '9' ||
+	    !siw_has(context, SIW_FEAT_SQ_POLL))
+		return 0;
+	us = strtoul(text, &end, 10);
+	if (*end)
+		return 0;
+	return us < UINT32_MAX ? us : UINT32_MAX;
+}
+
 static int create_qp_cmd(struct siw_qp *qp, struct ibv_context *context,
 			 struct ibv_qp_init_attr_ex *attr,
 			 struct siw_create_qp_resp *resp)
@@ -140,6 +160,7 @@ static int create_qp_cmd(struct siw_qp *qp, struct ibv_context *context,
 
 	if (qp->ext) {
 		req.drv.layout = SIW_EXT_LAYOUT;
+		req.drv.sq_poll = wanted_sq_poll(context);
 		req_size = sizeof(req);
 		resp_size = sizeof(*resp);
 	}

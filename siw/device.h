@@ -54,6 +54,7 @@ struct siw_stats_cpu;
  * @dm_used: octets of device memory given out
  * @num_pd: live protection domains
  * @num_ctx: live user contexts
+ * @num_pollers: threads that look at send queues (poll.c)
  * @stats: per-CPU counters (stats.h)
  * @ep_lock: guards @eps
  * @eps: connection endpoints of this device (cm.c)
@@ -85,6 +86,7 @@ struct siw_device {
 	atomic_t num_mw;
 	atomic_t num_pd;
 	atomic_t num_ctx;
+	atomic_t num_pollers;
 	atomic_long_t dm_used;
 
 	struct siw_stats_cpu __percpu *stats;

@@ -10,6 +10,7 @@
 #include <rdma/iw_cm.h>
 #include "device.h"
 #include "opts.h"
+#include "poll.h"
 
 /* A connection that hangs longer than this is better ended. */
 #define SIW_WAIT_MAX		60000
@@ -191,6 +192,25 @@ static int siw_port_map_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%s\n", READ_ONCE(opts->port_map) ? "on" : "off");
 }
 
+static int siw_sq_poll_set(struct siw_dev_opts *opts, const char *val)
+{
+	u32 us;
+	int err;
+
+	err = kstrtou32(val, 10, &us);
+	if (err)
+		return err;
+	if (us > SIW_POLL_MAX)
+		return -EINVAL;
+	WRITE_ONCE(opts->sq_poll, us);
+	return 0;
+}
+
+static int siw_sq_poll_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->sq_poll));
+}
+
 /*
  * One setting: a module parameter for new devices and an attribute of each
  * device. Both come as NUL-terminated text, perhaps with a newline.
@@ -294,6 +314,11 @@ module_param_cb(port_map, &siw_param_ops_port_map, &siw_opts_new, 0644);
 MODULE_PARM_DESC(port_map, "let the port mapper iwpmd choose TCP ports (default: off)");
 static DEVICE_ATTR_RW(port_map);
 
+SIW_OPT(sq_poll)
+module_param_cb(sq_poll, &siw_param_ops_sq_poll, &siw_opts_new, 0644);
+MODULE_PARM_DESC(sq_poll, "us that a thread may look at a process's send queues in vain (default 0: no such threads)");
+static DEVICE_ATTR_RW(sq_poll);
+
 static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_crc.attr,
 	&dev_attr_markers.attr,
@@ -306,6 +331,7 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_rdv_timeout.attr,
 	&dev_attr_peer_timeout.attr,
 	&dev_attr_port_map.attr,
+	&dev_attr_sq_poll.attr,
 	NULL
 };
 
@@ -333,6 +359,7 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);
 	opts->peer_timeout = READ_ONCE(siw_opts_new.peer_timeout);
 	opts->port_map = READ_ONCE(siw_opts_new.port_map);
+	opts->sq_poll = READ_ONCE(siw_opts_new.sq_poll);
 }
 
 /**

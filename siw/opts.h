@@ -41,6 +41,8 @@ enum siw_rtr_pref {
  *	dead, in seconds
  * @port_map: let iwpmd map TCP ports, so that a listener does not meet a TCP
  *	listener of the host on the same port
+ * @sq_poll: how long a thread may look at send queues in vain for a process, in
+ *	microseconds, 0: no process may have one
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
@@ -58,6 +60,7 @@ struct siw_dev_opts {
 	u16 rdv_timeout;
 	u16 peer_timeout;
 	bool port_map;
+	u32 sq_poll;
 };
 
 extern const struct attribute_group siw_opts_group;

@@ -4,6 +4,7 @@
  */
 #include <siw_ext_abi.h>
 
+#include "counter.h"
 #include "mr.h"
 #include "qp.h"
 #include "ring.h"
@@ -179,6 +180,16 @@ static int post_kernel(struct siw_qp *qp, const struct ib_send_wr *wr,
 	return rv;
 }
 
+static void post_run(struct siw_qp *qp)
+{
+	if (qp->layout == SIW_QP_KERNEL) {
+		siw_tx_kick(qp);
+		return;
+	}
+	siw_tx_run(qp);
+	siw_poll_wake(qp);
+}
+
 /**
  * siw_post_send() - ib_device_ops.post_send
  * @base: queue pair
@@ -200,18 +211,18 @@ int siw_post_send(struct ib_qp *base, const struct ib_send_wr *wr,
 
 	if (qp->layout == SIW_QP_KERNEL) {
 		rv = post_kernel(qp, wr, bad_wr);
-	} else if (wr) {
-		*bad_wr = wr;
-		return -EINVAL;
+	} else {
+		if (wr) {
+			*bad_wr = wr;
+			return -EINVAL;
+		}
+		siw_qp_stat_add(qp, SIW_STAT_DOORBELLS, 1);
 	}
 	/* what was posted before the state is looked at */
 	smp_mb();
 	switch (READ_ONCE(qp->state)) {
 	case IB_QPS_RTS:
-		if (qp->layout == SIW_QP_KERNEL)
-			siw_tx_kick(qp);
-		else
-			siw_tx_run(qp);
+		post_run(qp);
 		break;
 	case IB_QPS_ERR:
 		if (test_bit(SIW_QPF_FLUSHED, &qp->flags))

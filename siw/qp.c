@@ -130,6 +130,28 @@ void siw_qp_set_state(struct siw_qp *qp, enum ib_qp_state state)
 	WRITE_ONCE(qp->state, state);
 }
 
+/**
+ * siw_qp_set_ctrl() - change what the provider is told in the control word
+ * @qp: queue pair, of whatever layout
+ * @mask: SIW_QP_CTRL_* bits to change
+ * @bits: their new values
+ *
+ * The word is in memory the process may write: what it says is kept apart.
+ *
+ * Context: any.
+ */
+void siw_qp_set_ctrl(struct siw_qp *qp, u32 mask, u32 bits)
+{
+	unsigned long irq;
+
+	if (!qp->ctrl)
+		return;
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	qp->ctrl_flags = (qp->ctrl_flags & ~mask) | bits;
+	WRITE_ONCE(qp->ctrl->flags, qp->ctrl_flags);
+	spin_unlock_irqrestore(&qp->sq_lock, irq);
+}
+
 /* ------------------------------------------------------------- create --- */
 
 static int qp_check_init(const struct ib_qp_init_attr *attr, bool user,
@@ -153,7 +175,9 @@ static int qp_check_init(const struct ib_qp_init_attr *attr, bool user,
 	return 0;
 }
 
-static int qp_parse_user(struct siw_qp *qp, struct ib_udata *udata)
+/* The layout, and for how long to look at the send ring in vain. */
+static int qp_parse_user(struct siw_qp *qp, struct ib_udata *udata,
+			 u32 *sq_poll)
 {
 	struct siw_ureq_create_qp_ext req = {};
 
@@ -164,13 +188,14 @@ static int qp_parse_user(struct siw_qp *qp, struct ib_udata *udata)
 		return -EINVAL;
 	if (ib_copy_from_udata(&req, udata, sizeof(req)))
 		return -EFAULT;
-	if (req.layout != SIW_EXT_LAYOUT || req.reserved)
+	if (req.layout != SIW_EXT_LAYOUT)
 		return -EINVAL;
 	if (udata->inlen > sizeof(req) &&
 	    !ib_is_udata_cleared(udata, sizeof(req),
 				 udata->inlen - sizeof(req)))
 		return -EINVAL;
 	qp->layout = SIW_QP_EXT;
+	*sq_poll = req.sq_poll;
 	return 0;
 }
 
@@ -276,6 +301,7 @@ static int qp_answer_user(struct siw_qp *qp, struct ib_udata *udata)
 	resp.sqe_stride = qp->sq_stride;
 	resp.rqe_stride = qp->rq ? qp->rq_stride : 0;
 	resp.max_inline = qp->cap.max_inline_data;
+	resp.sq_poll = qp->poll.us;
 	rv = siw_ring_expose(qp->sq_mem, &key);
 	if (rv)
 		return rv;
@@ -343,6 +369,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 {
 	struct siw_device *sdev = to_siw_dev(base->device);
 	struct siw_qp *qp = to_siw_qp(base);
+	u32 sq_poll = 0;
 	int rv;
 
 	qp->sdev = sdev;
@@ -352,7 +379,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	qp->state = IB_QPS_RESET;
 	qp->layout = SIW_QP_KERNEL;
 	if (udata) {
-		rv = qp_parse_user(qp, udata);
+		rv = qp_parse_user(qp, udata, &sq_poll);
 		if (rv)
 			return rv;
 	}
@@ -373,6 +400,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	if (rv)
 		goto err_conn;
 	if (udata) {
+		siw_poll_join(qp, udata, sq_poll);
 		rv = qp_answer_user(qp, udata);
 		if (rv)
 			goto err_insert;
@@ -382,6 +410,7 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	return 0;
 
 err_insert:
+	siw_poll_leave(qp);
 	qp_forget(qp);
 	siw_qp_exit_conn(qp);
 	siw_qp_put(qp);
@@ -425,8 +454,7 @@ static void qp_reset(struct siw_qp *qp)
 	memset(qp->term_sent, 0, sizeof(qp->term_sent));
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	WRITE_ONCE(qp->access_set, false);
-	if (qp->ctrl)
-		WRITE_ONCE(qp->ctrl->flags, 0);
+	siw_qp_set_ctrl(qp, SIW_QP_CTRL_ERROR, 0);
 	siw_rdv_reset(qp);
 	/* what was posted without ever being connected goes to no other peer */
 	siw_qp_drop_rings(qp);
@@ -648,6 +676,7 @@ int siw_destroy_qp(struct ib_qp *base, struct ib_udata *udata)
 
 	/* whoever has the mutex for long makes haste */
 	set_bit(SIW_QPF_GONE, &qp->flags);
+	siw_poll_leave(qp);
 	siw_rdv_stop(qp);
 	qp_forget(qp);
 	siw_cm_abort_connect(qp);

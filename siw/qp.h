@@ -14,6 +14,7 @@
 #include <rdma/siw-abi.h>
 #include "cq.h"
 #include "device.h"
+#include "poll.h"
 #include "proto/err.h"
 #include "proto/term.h"
 #include "rdv.h"
@@ -151,11 +152,12 @@ enum siw_qp_layout {
  * @sq_stride: octets from one element to the next
  * @rq_stride: likewise
  * @ctrl: word shared with the provider behind an extended @sq, else NULL
+ * @ctrl_flags: what @ctrl says; under @sq_lock
  * @sq_put: next element a kernel user fills; under @sq_lock
  * @sq_get: next element the sender takes; owned by the sender (TX_BUSY)
  * @rq_put: next element a kernel user fills; under @rq_lock
  * @rq_get: next element to consume; under @rq_lock
- * @sq_lock: guards kernel posting to @sq and the flight list
+ * @sq_lock: guards kernel posting to @sq, the flight list and @ctrl
  * @rq_lock: guards kernel posting to @rq and taking from it
  * @sq_mem: memory of @sq
  * @rq_mem: memory of @rq
@@ -174,6 +176,9 @@ enum siw_qp_layout {
  * @irq_head: next to answer; owned by the sender
  * @irq_tail: next free; owned by the receiver
  * @irq_busy: entries whose answer was not handed to TCP completely
+ * @poll: without doorbells
+ * @tx_waits: the sender stopped in front of what is posted, and what it waits for
+ *	will call it; owned by the sender, read anywhere
  * @tx: the sending half
  * @rx: the receiving half
  * @llp: connection; set and cleared under @mutex while both paths are stopped
@@ -223,6 +228,7 @@ struct siw_qp {
 	u32 sq_stride;
 	u32 rq_stride;
 	struct siw_qp_ctrl *ctrl;
+	u32 ctrl_flags;
 	u32 sq_put;
 	u32 sq_get;
 	u32 rq_put;
@@ -249,6 +255,8 @@ struct siw_qp {
 	u32 irq_tail;
 	atomic_t irq_busy;
 
+	struct siw_qp_poll poll;
+	bool tx_waits;
 	struct siw_tx tx;
 	struct siw_rx rx;
 
@@ -316,6 +324,7 @@ static inline void siw_qp_get(struct siw_qp *qp)
 
 void siw_qp_put(struct siw_qp *qp);
 void siw_qp_set_state(struct siw_qp *qp, enum ib_qp_state state);
+void siw_qp_set_ctrl(struct siw_qp *qp, u32 mask, u32 bits);
 struct siw_qp *siw_qp_lookup(struct siw_device *sdev, u32 qpn);
 
 /* iw_cm and verbs entry points */

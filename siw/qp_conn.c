@@ -388,8 +388,7 @@ static void conn_flush(struct siw_qp *qp)
 	struct siw_rx *rx = &qp->rx;
 
 	siw_qp_set_state(qp, IB_QPS_ERR);
-	if (qp->ctrl)
-		WRITE_ONCE(qp->ctrl->flags, SIW_QP_CTRL_ERROR);
+	siw_qp_set_ctrl(qp, SIW_QP_CTRL_ERROR, SIW_QP_CTRL_ERROR);
 	if (test_bit(SIW_QPF_GONE, &qp->flags)) {
 		conn_forget_work(qp);
 		return;

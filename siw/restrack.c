@@ -111,6 +111,8 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 		return -EMSGSIZE;
 	err = rdma_nl_put_driver_u32(msg, "sq_size", qp->sq_size) ||
 	      rdma_nl_put_driver_u32(msg, "rq_size", qp->rq_size) ||
+	      (qp->poll.us &&
+	       rdma_nl_put_driver_u32(msg, "sq_poll", qp->poll.us)) ||
 	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error)) ||
 	      siw_put_term(msg, "terminate_sent", qp->term_sent) ||
 	      siw_put_term(msg, "terminate_received", qp->term_rcvd);

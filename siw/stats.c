@@ -49,6 +49,8 @@ static const struct rdma_stat_desc siw_stat_descs[] = {
 	[SIW_STAT_SRQ_LIMITS].name = "srq_limit_events",
 	[SIW_STAT_RNR].name = "receives_missing",
 	[SIW_STAT_RNR_WAITS].name = "receives_waited_for",
+	[SIW_STAT_DOORBELLS].name = "doorbells",
+	[SIW_STAT_SQ_POLLED].name = "sq_polled",
 	TERM(0, "0_0_00"),
 	TERM(1, "0_1_00"),
 	TERM(2, "0_1_01"),

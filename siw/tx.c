@@ -3,9 +3,9 @@
  * The sender of a QP: who runs it, where, and how bursts reach TCP.
  *
  * One context at a time is the sender, elected by SIW_QPF_TX_BUSY: the
- * doorbell's caller, a tasklet for work that arises in softirq, or a worker
- * when the socket was full or the others have used up their share. Who comes
- * while it is taken leaves SIW_QPF_TX_AGAIN and goes.
+ * doorbell's caller, a tasklet for work that arises in softirq, a poller
+ * (poll.c), or a worker when the socket was full or the others have used up
+ * their share. Who comes while it is taken leaves SIW_QPF_TX_AGAIN and goes.
  */
 #include <linux/delay.h>
 #include <linux/sched.h>
@@ -32,11 +32,13 @@
 enum tx_who {
 	TX_SOFTIRQ,
 	TX_WORKER,		/* one for all: must not sleep for pages */
+	TX_POLLER,		/* likewise, nor for memory */
 	TX_CALLER,		/* nobody but its QP waits for it */
 };
 
 enum tx_verdict {
 	TX_IDLE,		/* nothing to do, or an event will tell */
+	TX_SPENT,		/* the share is used up */
 	TX_YIELD,		/* a worker goes on */
 };
 
@@ -132,23 +134,23 @@ static void tx_source_gone(struct siw_qp *qp)
 }
 
 /* No page for the next FPDU, or none for TCP: a worker tries again. */
-static enum tx_verdict tx_starved(struct siw_qp *qp, bool bh)
+static enum tx_verdict tx_starved(struct siw_qp *qp, enum tx_who who)
 {
 	qp->tx.starved = false;
 	siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
-	if (!bh)
+	if (who != TX_SOFTIRQ && who != TX_POLLER)
 		usleep_range(1000, 2000);
 	return TX_YIELD;
 }
 
-static enum tx_verdict tx_failed(struct siw_qp *qp, int rv, bool bh)
+static enum tx_verdict tx_failed(struct siw_qp *qp, int rv, enum tx_who who)
 {
 	switch (rv) {
 	case -EAGAIN:
 		siw_qp_stat_add(qp, SIW_STAT_TX_STALLS, 1);
 		return TX_IDLE;
 	case -ENOBUFS:
-		return tx_starved(qp, bh);
+		return tx_starved(qp, who);
 	case -EBUSY:
 		return TX_YIELD;
 	case -EINVAL:
@@ -192,6 +194,8 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 	bool burst, more, bh = who == TX_SOFTIRQ;
 	int i, rv, sent;
 
+	/* wherever it ends but below, whatever ends it has somebody come again */
+	WRITE_ONCE(qp->tx_waits, true);
 	for (i = 0; i < TX_SHARE; i++) {
 		if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
 			return TX_IDLE;
@@ -205,26 +209,31 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 		siw_flight_sent(qp, tx->taken);
 		/* a fault ends the connection, also if TCP is full just now */
 		if (rv < 0)
-			return tx_failed(qp, rv, bh);
+			return tx_failed(qp, rv, who);
 		if (sent)
-			return tx_failed(qp, sent, bh);
+			return tx_failed(qp, sent, who);
 		if (rv == 0 && tx->want.len) {
 			if (!tx_fetch_pages(qp, who))
 				return TX_YIELD;
 			continue;
 		}
 		if (rv == 0 && tx->starved)
-			return tx_starved(qp, bh);
+			return tx_starved(qp, who);
 		/* a full burst, or completions, may have been what was missing */
 		if (rv == 0 && !burst) {
 			tx_watch_idle(qp);
+			/* or a fence, the ORD, a slow consumer holds it back */
+			WRITE_ONCE(qp->tx_waits,
+				   tx->loaded || siw_flight_full(qp));
 			return TX_IDLE;
 		}
 	}
-	return TX_YIELD;
+	WRITE_ONCE(qp->tx_waits, false);
+	return TX_SPENT;
 }
 
-static void tx_loop(struct siw_qp *qp, enum tx_who who)
+/* True: a poller has used up its share, and comes again. */
+static bool tx_loop(struct siw_qp *qp, enum tx_who who)
 {
 	enum tx_verdict verdict;
 	int rounds = 0;
@@ -243,16 +252,21 @@ static void tx_loop(struct siw_qp *qp, enum tx_who who)
 		/* set at any time, also after the session's last look */
 		if (test_bit(SIW_QPF_TX_STOP, &qp->flags)) {
 			wake_up_var(&qp->flags);
-			return;
+			return false;
 		}
 		/* who keeps us busy must not keep this context busy for ever */
-		if (verdict == TX_YIELD || ++rounds == TX_SHARE) {
+		if (++rounds == TX_SHARE && verdict == TX_IDLE)
+			verdict = TX_SPENT;
+		if (verdict == TX_SPENT && who == TX_POLLER)
+			return true;
+		if (verdict != TX_IDLE) {
 			siw_tx_kick_slow(qp);
-			return;
+			return false;
 		}
 		if (!test_bit(SIW_QPF_TX_AGAIN, &qp->flags))
-			return;
+			return false;
 	}
+	return false;
 }
 
 /* The sender for a moment, unless there is one: then it is not idle. */
@@ -305,6 +319,19 @@ static void tx_fault_work(struct work_struct *work)
 void siw_tx_run(struct siw_qp *qp)
 {
 	tx_loop(qp, TX_CALLER);
+}
+
+/**
+ * siw_tx_poll() - siw_tx_run() for a context that serves many and never waits
+ * @qp: queue pair that may be connected
+ *
+ * Context: process.
+ * Return: true if the caller is to come again, or to have somebody else do it;
+ * false: all that was posted before the call is seen, by us or by another sender.
+ */
+bool siw_tx_poll(struct siw_qp *qp)
+{
+	return tx_loop(qp, TX_POLLER);
 }
 
 static bool tx_is_on_it(struct siw_qp *qp)
@@ -462,6 +489,7 @@ int siw_tx_start(struct siw_qp *qp)
 	tx->built = 0;
 	tx->taken = 0;
 	tx->ack = 0;
+	qp->tx_waits = false;
 	tx->msn.send = RDMAP_FIRST_MSN;
 	tx->msn.req = RDMAP_FIRST_MSN;
 	tx->msn.resp = RDMAP_FIRST_MSN;

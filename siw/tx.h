@@ -150,6 +150,7 @@ int siw_tx_init(struct siw_qp *qp);
 void siw_tx_exit(struct siw_qp *qp);
 int siw_tx_start(struct siw_qp *qp);
 void siw_tx_run(struct siw_qp *qp);
+bool siw_tx_poll(struct siw_qp *qp);
 void siw_tx_kick(struct siw_qp *qp);
 void siw_tx_kick_slow(struct siw_qp *qp);
 void siw_tx_own(struct siw_qp *qp);

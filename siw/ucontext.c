@@ -284,6 +284,7 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
 	int err;
 
 	mutex_init(&uctx->lock);
+	mutex_init(&uctx->poll_lock);
 	INIT_LIST_HEAD(&uctx->stale);
 	INIT_DELAYED_WORK(&uctx->reap, ring_reap_work);
 	if (udata->outlen < sizeof(resp))
@@ -309,6 +310,7 @@ void siw_dealloc_ucontext(struct ib_ucontext *ctx)
 {
 	struct siw_ucontext *uctx = to_siw_uctx(ctx);
 
+	WARN_ON_ONCE(uctx->poller);
 	cancel_delayed_work_sync(&uctx->reap);
 	ring_reap(uctx, true);
 	atomic_dec(&to_siw_dev(ctx->device)->num_ctx);

@@ -19,7 +19,10 @@
 			 SIW_FEAT_IMM | SIW_FEAT_ATOMIC | SIW_FEAT_MW | \
 			 SIW_FEAT_LOCAL_INV | SIW_FEAT_CQ_TS | \
 			 SIW_FEAT_CQ_RESIZE | SIW_FEAT_NULL_MR | SIW_FEAT_DM | \
-			 SIW_FEAT_IGN_OVERRUN | SIW_FEAT_IOVA)
+			 SIW_FEAT_IGN_OVERRUN | SIW_FEAT_IOVA | \
+			 SIW_FEAT_SQ_POLL)
+
+struct siw_poller;
 
 /**
  * struct siw_ucontext - the device as one process has it open
@@ -27,12 +30,16 @@
  * @lock: guards @stale
  * @stale: rings of queues that are gone, but whose pages are still mapped
  * @reap: frees them when they are not
+ * @poll_lock: guards @poller; held while it is made and ended
+ * @poller: looks at the send rings of its queue pairs, NULL: none has asked for it
  */
 struct siw_ucontext {
 	struct ib_ucontext base;
 	struct mutex lock;	/* stale */
 	struct list_head stale;
 	struct delayed_work reap;
+	struct mutex poll_lock;	/* poller */
+	struct siw_poller *poller;
 };
 
 static inline struct siw_ucontext *to_siw_uctx(struct ib_ucontext *ctx)

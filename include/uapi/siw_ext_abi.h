@@ -55,6 +55,8 @@
  * @SIW_FEAT_IOVA: remote and local access to an MR uses the hca_va of its
  *	registration. Without the bit the address is the buffer's, and a
  *	provider refuses a registration where the two differ.
+ * @SIW_FEAT_SQ_POLL: siw_ureq_create_qp_ext.sq_poll is looked at, and so
+ *	SIW_QP_CTRL_TX_ACTIVE may be set.
  */
 enum siw_features {
 	SIW_FEAT_EXT_QP = 1U << 0,
@@ -69,6 +71,7 @@ enum siw_features {
 	SIW_FEAT_DM = 1U << 9,
 	SIW_FEAT_IGN_OVERRUN = 1U << 10,
 	SIW_FEAT_IOVA = 1U << 11,
+	SIW_FEAT_SQ_POLL = 1U << 12,
 };
 
 /*
@@ -181,7 +184,11 @@ struct siw_sqe_bind {
 /**
  * struct siw_ureq_create_qp_ext - driver request of create_qp
  * @layout: SIW_EXT_LAYOUT
- * @reserved: 0
+ * @sq_poll: 0, or with SIW_FEAT_SQ_POLL: have a thread of the kernel look at the
+ *	SQ, and let it look in vain for so many microseconds before it sleeps
+ *	and needs a doorbell (see SIW_QP_CTRL_TX_ACTIVE). More than the
+ *	administrator allows is cut to that, and where nothing is allowed or no
+ *	thread is to be had the queue pair is created without.
  *
  * Sizes come from the core's capabilities. With this request max_send_sge up
  * to SIW_EXT_MAX_SEND_SGE, max_recv_sge up to SIW_EXT_MAX_RECV_SGE and
@@ -191,7 +198,7 @@ struct siw_sqe_bind {
  */
 struct siw_ureq_create_qp_ext {
 	__u32 layout;
-	__u32 reserved;
+	__u32 sq_poll;
 };
 
 /**
@@ -202,14 +209,14 @@ struct siw_ureq_create_qp_ext {
  * @sqe_stride: bytes from one SQE to the next
  * @rqe_stride: bytes from one RQE to the next, 0 without an RQ
  * @max_inline: bytes of inline data an SQE takes
- * @pad: 0
+ * @sq_poll: microseconds granted, 0: the SQ is not polled
  */
 struct siw_uresp_create_qp_ext {
 	struct siw_uresp_create_qp v1;
 	__u32 sqe_stride;
 	__u32 rqe_stride;
 	__u32 max_inline;
-	__u32 pad;
+	__u32 sq_poll;
 };
 
 /*
@@ -229,7 +236,8 @@ struct siw_uresp_create_qp_ext {
  * SQ again after clearing it and a full barrier. The provider skips the
  * doorbell when it finds the bit (and not ERROR) after publishing. A kernel
  * that never sets it loses nothing: the doorbell rule of version 1 still
- * holds (no doorbell while the slot before the first new one is VALID).
+ * holds (no doorbell while the slot before the first new one is VALID). It is
+ * set while the thread that siw_ureq_create_qp_ext.sq_poll asks for is awake.
  *
  * A doorbell before the QP has reached RTS is no error: it returns success,
  * and the kernel looks at the SQ when it enters RTS.
@@ -368,14 +376,14 @@ SIW_EXT_LAYS_OUT(siw_sqe_bind, access, 12);
 
 SIW_EXT_IS_SIZED(siw_ureq_create_qp_ext, 8);
 SIW_EXT_LAYS_OUT(siw_ureq_create_qp_ext, layout, 0);
-SIW_EXT_LAYS_OUT(siw_ureq_create_qp_ext, reserved, 4);
+SIW_EXT_LAYS_OUT(siw_ureq_create_qp_ext, sq_poll, 4);
 
 SIW_EXT_IS_SIZED(siw_uresp_create_qp_ext, 48);
 SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, v1, 0);
 SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, sqe_stride, 32);
 SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, rqe_stride, 36);
 SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, max_inline, 40);
-SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, pad, 44);
+SIW_EXT_LAYS_OUT(siw_uresp_create_qp_ext, sq_poll, 44);
 
 SIW_EXT_IS_SIZED(siw_qp_ctrl, 8);
 SIW_EXT_LAYS_OUT(siw_qp_ctrl, flags, 0);
