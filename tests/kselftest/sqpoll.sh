@@ -124,26 +124,27 @@ module_goes()
 	allow 2000
 }
 
+moves()	# COUNTER FROM
+{
+	[ "$(counter siw2 "$1")" != "$2" ]
+}
+
 # Traffic goes on when the consent is taken back, by doorbells alone.
 consent_ends()
 {
-	local before after
+	local polled rung
 
 	start 7240
-	before=$(counter siw2 sq_polled)
-	until_ok 10 [ "$(counter siw2 sq_polled)" != "$before" ] || true
-	[ "$(counter siw2 sq_polled)" != "$before" ] || fail "is not polled"
+	polled=$(counter siw2 sq_polled)
+	until_ok 10 moves sq_polled "$polled" || fail "is not polled"
 	allow 0
 	sleep 0.5
-	before=$(counter siw2 sq_polled)
-	after=$(counter siw2 doorbells)
-	sleep 0.5
-	[ "$(counter siw2 sq_polled)" = "$before" ] || fail "is still polled"
-	[ "$(counter siw2 doorbells)" != "$after" ] || fail "stands still"
+	polled=$(counter siw2 sq_polled)
+	rung=$(counter siw2 doorbells)
+	until_ok 10 moves doorbells "$rung" || fail "stands still"
+	! moves sq_polled "$polled" || fail "is still polled"
 	allow 2000
-	sleep 0.5
-	[ "$(counter siw2 sq_polled)" != "$before" ] ||
-		fail "is not polled again"
+	until_ok 10 moves sq_polled "$polled" || fail "is not polled again"
 	kill -9 "$spid" "$cpid"
 	ended
 }

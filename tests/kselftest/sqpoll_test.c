@@ -443,9 +443,16 @@ static void destroy_busy(const void *arg)
 	CHECK_EQ(poller_count(), 0);
 }
 
+struct scribbler {
+	pthread_t thread;
+	bool ready;
+	bool stop;
+};
+
+/* All rings that are mapped when it begins look posted all the time. */
 static void *write_valid(void *arg)
 {
-	bool *stop = arg;
+	struct scribbler *sc = arg;
 	char line[512], *end;
 	uint8_t *ring[16];
 	size_t len[16], at;
@@ -462,7 +469,8 @@ static void *write_valid(void *arg)
 	}
 	fclose(f);
 	CHECK(n);
-	while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
+	__atomic_store_n(&sc->ready, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&sc->stop, __ATOMIC_RELAXED))
 		for (i = 0; i < n; i++)
 			for (at = 8; at < len[i]; at += 64)
 				__atomic_store_n((uint16_t *)(ring[i] + at), 1,
@@ -470,22 +478,37 @@ static void *write_valid(void *arg)
 	return NULL;
 }
 
-/* Rings that look posted all the time, of a queue pair whose connection is over. */
+static void scribble_start(struct scribbler *sc)
+{
+	memset(sc, 0, sizeof(*sc));
+	CHECK_OK(pthread_create(&sc->thread, NULL, write_valid, sc));
+	while (!__atomic_load_n(&sc->ready, __ATOMIC_ACQUIRE))
+		sleep_ms(1);
+}
+
+static void scribble_stop(struct scribbler *sc)
+{
+	__atomic_store_n(&sc->stop, true, __ATOMIC_RELAXED);
+	pthread_join(sc->thread, NULL);
+}
+
+/* Of a queue pair whose connection is over. */
 static void scribbler(const void *arg)
 {
-	bool stop = false;
-	pthread_t t;
+	struct scribbler sc;
 	struct rig r;
 
-	ask_for("2000");
+	/* awake until the ring is scribbled over, asleep soon after that */
+	ask_for("100000");
 	rig_connect(&r);
 	rig_ping(&r);
+	scribble_start(&sc);
+	/* there is always something to send */
+	sleep_ms(100);
 	to_error(&r.c);
 	CHECK(cm_wait_end(r.s.ch, WAIT_MS));
-	CHECK_OK(pthread_create(&t, NULL, write_valid, &stop));
 	must_sleep("with rings that are scribbled over");
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	pthread_join(t, NULL);
+	scribble_stop(&sc);
 	rig_close(&r);
 	CHECK_EQ(poller_count(), 0);
 }
@@ -494,19 +517,17 @@ static void scribbler(const void *arg)
 static void scribbler_up(const void *arg)
 {
 	struct rig good = { 0 }, r = { 0 };
-	bool stop = false;
-	pthread_t t;
+	struct scribbler sc;
 	int i;
 
-	ask_for("2000");
+	ask_for("100000");
 	rig_connect(&r);
 	rig_ping(&r);
-	CHECK_OK(pthread_create(&t, NULL, write_valid, &stop));
+	scribble_start(&sc);
 	rig_connect(&good);
 	for (i = 0; i < 20; i++)
 		rig_ping(&good);
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	pthread_join(t, NULL);
+	scribble_stop(&sc);
 	rig_close(&r);
 	rig_ping(&good);
 	rig_close(&good);
