@@ -303,8 +303,11 @@ static void many_qps(const void *arg)
 	unsigned int i;
 
 	ask_for("300");
-	for (i = 0; i < ARRAY_SIZE(w); i++)
+	for (i = 0; i < ARRAY_SIZE(w); i++) {
 		work_new(&w[i]);
+		/* what the rig makes when it is first used is no thread's to make */
+		work_once(&w[i], LEN);
+	}
 	CHECK_EQ(poller_count(), 2);
 	for (i = 0; i < ARRAY_SIZE(w); i++)
 		CHECK_OK(pthread_create(&t[i], NULL, work_thread, &w[i]));
