@@ -64,6 +64,8 @@ static bool flight_is_done(const struct siw_qp *qp, const struct siw_flight *fl,
 		return true;
 	case SIW_FLIGHT_SENT:
 		return fl->end <= pos;
+	case SIW_FLIGHT_LENT:
+		return fl->end <= qp->delivered;
 	case SIW_FLIGHT_ACKED:
 		return fl->end <= qp->acked;
 	default:
@@ -120,6 +122,22 @@ void siw_flight_sent(struct siw_qp *qp, u64 pos)
 	flight_pop_unlock(qp, pos, irq);
 }
 
+/* @mark: one of those that requests wait for */
+static void flight_advance(struct siw_qp *qp, u64 *mark, u64 pos)
+{
+	unsigned long irq;
+	bool full;
+
+	spin_lock_irqsave(&qp->sq_lock, irq);
+	if (pos > *mark)
+		*mark = pos;
+	full = siw_flight_full(qp);
+	flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq);
+	/* the sender may have stopped for want of a place */
+	if (full)
+		siw_tx_kick(qp);
+}
+
 /**
  * siw_flight_acked() - complete what the peer has acknowledged
  * @qp: queue pair
@@ -129,17 +147,19 @@ void siw_flight_sent(struct siw_qp *qp, u64 pos)
  */
 void siw_flight_acked(struct siw_qp *qp, u64 pos)
 {
-	unsigned long irq;
-	bool full;
+	flight_advance(qp, &qp->acked, pos);
+}
 
-	spin_lock_irqsave(&qp->sq_lock, irq);
-	if (pos > qp->acked)
-		qp->acked = pos;
-	full = siw_flight_full(qp);
-	flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq);
-	/* the sender may have stopped for want of a place */
-	if (full)
-		siw_tx_kick(qp);
+/**
+ * siw_flight_delivered() - complete what was sent by reference
+ * @qp: queue pair
+ * @pos: stream position up to which the peer's TCP has what we sent
+ *
+ * Context: callback of the socket, or process.
+ */
+void siw_flight_delivered(struct siw_qp *qp, u64 pos)
+{
+	flight_advance(qp, &qp->delivered, pos);
 }
 
 /**

@@ -22,6 +22,9 @@ struct siw_llp;
  *	above. Must not send: it marks and kicks somebody.
  * @state_change: connected, peer closed or connection lost: look at
  *	siw_llp_status(). Context as above.
+ * @acked: the peer's TCP has so many octets of those given to siw_llp_send();
+ *	on each acknowledgment until it has those that were asked for.
+ *	Context as above. Needed by who asks.
  *
  * None of these is called any more once siw_llp_set_owner() has returned with
  * another owner.
@@ -30,6 +33,7 @@ struct siw_llp_ops {
 	void (*data_ready)(void *ctx);
 	void (*write_space)(void *ctx);
 	void (*state_change)(void *ctx);
+	void (*acked)(void *ctx, u64 pos);
 };
 
 enum siw_llp_status {
@@ -41,7 +45,7 @@ enum siw_llp_status {
 
 /**
  * struct siw_llp_frag - a run of bytes in pages of ours
- * @page: page or head of a compound page
+ * @page: page, or head of a compound page of ours
  * @off: offset of the first byte from @page
  * @len: bytes
  */
@@ -51,8 +55,8 @@ struct siw_llp_frag {
 	u32 len;
 };
 
-/* Runs that one call can hand over. */
-#define SIW_LLP_MAX_FRAGS	8
+/* Runs that one call can hand over: as many as a packet buffer has room for. */
+#define SIW_LLP_MAX_FRAGS	17
 
 /* Returns bytes taken (<= len), or a negative errno to stop. */
 typedef int (*siw_llp_actor)(void *ctx, struct sk_buff *skb, u32 off, u32 len);
@@ -73,6 +77,7 @@ struct siw_llp *siw_llp_get(struct siw_llp *llp);
 void siw_llp_put(struct siw_llp *llp);
 void siw_llp_close(struct siw_llp *llp);
 void siw_llp_abort(struct siw_llp *llp);
+void siw_llp_reset(struct siw_llp *llp);
 void siw_llp_shutdown_write(struct siw_llp *llp);
 
 /* startup frames and draining: process context */
@@ -86,15 +91,16 @@ int siw_llp_error(struct siw_llp *llp);
 void siw_llp_local_addr(struct siw_llp *llp, struct sockaddr_storage *addr);
 void siw_llp_remote_addr(struct siw_llp *llp, struct sockaddr_storage *addr);
 u32 siw_llp_emss(struct siw_llp *llp);
+bool siw_llp_leaves_host(struct siw_llp *llp);
 u32 siw_llp_readable(struct siw_llp *llp);
 
 /* data path */
 void siw_llp_lock(struct siw_llp *llp);
 void siw_llp_unlock(struct siw_llp *llp);
 int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
-		 int nfrags, bool eor, bool more);
+		 int nfrags, bool eor, bool more, u64 watch);
 int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
-		    int nfrags, bool eor, bool more);
+		    int nfrags, bool eor, bool more, u64 watch);
 u64 siw_llp_acked(struct siw_llp *llp);
 int siw_llp_read(struct siw_llp *llp, siw_llp_actor actor, void *ctx,
 		 u32 budget);

@@ -28,6 +28,9 @@
  * @ctx: the owner; likewise
  * @refs: references
  * @sent: octets that siw_llp_send() has given to TCP; under the socket's lock
+ * @watch: of these, what the owner is told the acknowledgment of, 0: of none;
+ *	likewise
+ * @full: TCP has refused octets since it last told of room; likewise
  * @saved: callbacks the socket had before ours
  */
 struct siw_llp {
@@ -36,6 +39,8 @@ struct siw_llp {
 	void *ctx;
 	refcount_t refs;
 	u64 sent;
+	u64 watch;
+	bool full;
 	struct {
 		void (*data_ready)(struct sock *sk);
 		void (*write_space)(struct sock *sk);
@@ -60,17 +65,54 @@ static void llp_data_ready(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* What the peer has acknowledged of what siw_llp_send() was given. */
+static u64 llp_acked(const struct siw_llp *llp, const struct sock *sk)
+{
+	u32 left = tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_una;
+
+	/* a startup frame of before may be among what is left */
+	return llp->sent > left ? llp->sent - left : 0;
+}
+
+/* TCP calls back on each acknowledgment while SOCK_NOSPACE is set. */
+static void llp_watch(struct siw_llp *llp, struct sock *sk, u64 pos)
+{
+	if (likely(pos <= llp_acked(llp, sk)))
+		return;
+	llp->watch = pos;
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+}
+
+static void llp_tell_acked(struct siw_llp *llp, struct sock *sk)
+{
+	u64 acked = llp_acked(llp, sk);
+
+	llp->ops->acked(llp->ctx, acked);
+	if (acked >= llp->watch)
+		llp->watch = 0;
+}
+
+static void llp_tell_room(struct siw_llp *llp, struct sock *sk)
+{
+	if (!llp->watch)
+		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (!llp->full)
+		return;
+	llp->full = false;
+	llp->ops->write_space(llp->ctx);
+}
+
 static void llp_write_space(struct sock *sk)
 {
 	struct siw_llp *llp;
 
-	if (!sk_stream_is_writeable(sk))
-		return;
 	read_lock_bh(&sk->sk_callback_lock);
 	llp = llp_of(sk);
 	if (llp && llp->ops) {
-		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		llp->ops->write_space(llp->ctx);
+		if (unlikely(llp->watch))
+			llp_tell_acked(llp, sk);
+		if (sk_stream_is_writeable(sk))
+			llp_tell_room(llp, sk);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -354,6 +396,8 @@ void siw_llp_set_owner(struct siw_llp *llp, const struct siw_llp_ops *ops,
 
 	lock_sock(sk);
 	llp_round_mss(sk);
+	/* the new one has asked for nothing */
+	llp->watch = 0;
 	write_lock_bh(&sk->sk_callback_lock);
 	llp->ops = ops;
 	llp->ctx = ctx;
@@ -433,6 +477,17 @@ void siw_llp_abort(struct siw_llp *llp)
 	sock_no_linger(sock->sk);
 	llp->sock = NULL;
 	sock_release(sock);
+}
+
+/**
+ * siw_llp_reset() - reset the connection and forget what was not acknowledged
+ * @llp: socket without an owner; it is still to be closed
+ *
+ * Context: process, takes the socket lock.
+ */
+void siw_llp_reset(struct siw_llp *llp)
+{
+	tcp_abort(llp->sock->sk, ECONNABORTED);
 }
 
 /**
@@ -572,6 +627,32 @@ u32 siw_llp_emss(struct siw_llp *llp)
 }
 
 /**
+ * siw_llp_leaves_host() - does what is sent go through a device's memory
+ * @llp: socket
+ *
+ * Between sockets of one host, over lo, veth or a bridge, a page that was sent by
+ * reference is the page that is received, and TCP may acknowledge it long
+ * before it is read. A netdev with a device of a bus behind it copies.
+ *
+ * Context: any. Return: true if a receiver never sees a page of ours.
+ */
+bool siw_llp_leaves_host(struct siw_llp *llp)
+{
+	const struct net_device *dev;
+	const struct dst_entry *dst;
+	bool rv = false;
+
+	rcu_read_lock();
+	dst = __sk_dst_get(llp->sock->sk);
+	if (dst) {
+		dev = READ_ONCE(dst->dev);
+		rv = dev && dev->dev.parent;
+	}
+	rcu_read_unlock();
+	return rv;
+}
+
+/**
  * siw_llp_readable() - octets that wait to be read
  * @llp: socket
  *
@@ -592,10 +673,18 @@ static int llp_send_flags(bool eor, bool more)
 }
 
 /* Memory is short, though TCP has room: nobody will tell when there is more. */
-static int llp_send_result(struct siw_llp *llp, struct sock *sk, int rv)
+static int llp_give(struct siw_llp *llp, struct sock *sk,
+		    const struct siw_llp_frag *frags, int nfrags, int flags)
 {
+	u32 len = 0;
+	int i, rv;
+
+	for (i = 0; i < nfrags; i++)
+		len += frags[i].len;
+	rv = compat_tcp_send_pages(sk, frags, nfrags, flags);
 	if (rv > 0)
 		llp->sent += rv;
+	llp->full = rv != (int)len;
 	return rv == -EAGAIN && sk_stream_is_writeable(sk) ? -ENOBUFS : rv;
 }
 
@@ -606,6 +695,8 @@ static int llp_send_result(struct siw_llp *llp, struct sock *sk, int rv)
  * @nfrags: number of runs, at most SIW_LLP_MAX_FRAGS
  * @eor: let the next octet begin a new segment
  * @more: more follows at once
+ * @watch: tell of the acknowledgment of octets up to here, counted from the first
+ *	that this function was ever given; 0, or what is acknowledged: nothing
  *
  * Context: process, may sleep for the socket lock.
  * Return: octets taken; -EAGAIN if the socket is full, write_space follows;
@@ -613,15 +704,14 @@ static int llp_send_result(struct siw_llp *llp, struct sock *sk, int rv)
  * connection is gone.
  */
 int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
-		 int nfrags, bool eor, bool more)
+		 int nfrags, bool eor, bool more, u64 watch)
 {
 	struct sock *sk = llp->sock->sk;
 	int rv;
 
 	lock_sock(sk);
-	rv = compat_tcp_send_pages(sk, frags, nfrags,
-				   llp_send_flags(eor, more));
-	rv = llp_send_result(llp, sk, rv);
+	llp_watch(llp, sk, watch);
+	rv = llp_give(llp, sk, frags, nfrags, llp_send_flags(eor, more));
 	release_sock(sk);
 	return rv;
 }
@@ -633,22 +723,24 @@ int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
  * @nfrags: number of runs
  * @eor: let the next octet begin a new segment
  * @more: more follows at once
+ * @watch: as there
  *
  * Context: softirq, not from a callback of the socket.
  * Return: as siw_llp_send(); -EBUSY if a process owns the socket: try again
  * from process context.
  */
 int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
-		    int nfrags, bool eor, bool more)
+		    int nfrags, bool eor, bool more, u64 watch)
 {
 	struct sock *sk = llp->sock->sk;
 	int rv = -EBUSY;
 
 	bh_lock_sock(sk);
-	if (!sock_owned_by_user(sk))
-		rv = compat_tcp_send_pages(sk, frags, nfrags,
-					   llp_send_flags(eor, more));
-	rv = llp_send_result(llp, sk, rv);
+	if (!sock_owned_by_user(sk)) {
+		llp_watch(llp, sk, watch);
+		rv = llp_give(llp, sk, frags, nfrags,
+			      llp_send_flags(eor, more));
+	}
 	bh_unlock_sock(sk);
 	return rv;
 }
@@ -663,15 +755,12 @@ int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
 u64 siw_llp_acked(struct siw_llp *llp)
 {
 	struct sock *sk = llp->sock->sk;
-	u64 sent;
-	u32 left;
+	u64 acked;
 
 	lock_sock(sk);
-	sent = llp->sent;
-	left = tcp_sk(sk)->write_seq - tcp_sk(sk)->snd_una;
+	acked = llp_acked(llp, sk);
 	release_sock(sk);
-	/* a startup frame of before may be among what is left */
-	return sent > left ? sent - left : 0;
+	return acked;
 }
 
 /**

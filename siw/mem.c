@@ -313,6 +313,37 @@ void *siw_mem_ptr(const struct siw_mem *mem, u64 to)
 }
 
 /**
+ * siw_mem_lend() - take a reference on the page of some octets
+ * @mem: checked memory
+ * @to: tagged offset of the first
+ * @off: set to its place in the page
+ * @len: octets; cut to those that lie in the page
+ *
+ * The page outlives the region. Only memory that somebody has pinned is lent:
+ * other pages may be TCP's own, or a slab's.
+ *
+ * Context: between siw_mem_begin() and _end(). Return: the page, to be put, or
+ * NULL if the octets must be copied.
+ */
+struct page *siw_mem_lend(const struct siw_mem *mem, u64 to, u32 *off,
+			  u32 *len)
+{
+	struct page *page;
+	void *p;
+
+	if (!mem->lendable)
+		return NULL;
+	p = mem_at(mem, to, len);
+	page = virt_to_page(p);
+	if (unlikely(PageSlab(page)))
+		return NULL;
+	*off = offset_in_page(p);
+	*len = min_t(u32, *len, PAGE_SIZE - *off);
+	get_page(page);
+	return page;
+}
+
+/**
  * siw_mem_copy_to() - place octets
  * @mem: memory
  * @to: tagged offset of the first; the range was checked, and is present

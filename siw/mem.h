@@ -50,6 +50,7 @@ enum siw_mem_inval {
  * @access: IB_ACCESS_* rights
  * @kind: see enum siw_mem_kind
  * @valid: false once deregistered or invalidated, or not yet registered
+ * @lendable: pages of a process that are pinned: TCP may be given them
  * @remapped: of a kernel user: voided by mapping other pages, before its
  *	invalidation was executed
  * @inval: who may invalidate it
@@ -81,6 +82,7 @@ struct siw_mem {
 	enum siw_mem_kind kind;
 	enum siw_mem_inval inval;
 	bool valid;
+	bool lendable;
 	u32 remapped;
 	atomic_t users;
 	const struct ib_qp *qp;
@@ -137,6 +139,8 @@ void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 		     u32 len);
 void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len);
 void *siw_mem_ptr(const struct siw_mem *mem, u64 to);
+struct page *siw_mem_lend(const struct siw_mem *mem, u64 to, u32 *off,
+			  u32 *len);
 
 void siw_mem_revoke(struct siw_mem *mem);
 enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,

@@ -229,6 +229,7 @@ static void mr_swap_pages(struct siw_mr *mr, struct mr_pages *p)
 	mem->num_pages = p->num;
 	mem->len = mr->umem->length;
 	mem->first_off = ib_umem_offset(mr->umem);
+	mem->lendable = true;
 }
 
 static int mr_user_key(struct ib_udata *udata)

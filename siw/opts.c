@@ -182,6 +182,22 @@ static int siw_peer_timeout_get(const struct siw_dev_opts *opts, char *buf)
 	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->peer_timeout));
 }
 
+static int siw_zero_copy_set(struct siw_dev_opts *opts, const char *val)
+{
+	u32 n;
+	int err;
+
+	err = kstrtou32(val, 10, &n);
+	if (!err)
+		WRITE_ONCE(opts->zero_copy, n);
+	return err;
+}
+
+static int siw_zero_copy_get(const struct siw_dev_opts *opts, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(opts->zero_copy));
+}
+
 static int siw_port_map_set(struct siw_dev_opts *opts, const char *val)
 {
 	return kstrtobool(val, &opts->port_map);
@@ -309,6 +325,11 @@ module_param_cb(peer_timeout, &siw_param_ops_peer_timeout, &siw_opts_new,
 MODULE_PARM_DESC(peer_timeout, "seconds a peer may be silent before it is dead (default: 30)");
 static DEVICE_ATTR_RW(peer_timeout);
 
+SIW_OPT(zero_copy)
+module_param_cb(zero_copy, &siw_param_ops_zero_copy, &siw_opts_new, 0644);
+MODULE_PARM_DESC(zero_copy, "least octets of a message sent by reference (default: 0, none)");
+static DEVICE_ATTR_RW(zero_copy);
+
 SIW_OPT(port_map)
 module_param_cb(port_map, &siw_param_ops_port_map, &siw_opts_new, 0644);
 MODULE_PARM_DESC(port_map, "let the port mapper iwpmd choose TCP ports (default: off)");
@@ -330,6 +351,7 @@ static struct attribute *siw_opts_attrs[] = {
 	&dev_attr_rdv_port.attr,
 	&dev_attr_rdv_timeout.attr,
 	&dev_attr_peer_timeout.attr,
+	&dev_attr_zero_copy.attr,
 	&dev_attr_port_map.attr,
 	&dev_attr_sq_poll.attr,
 	NULL
@@ -358,6 +380,7 @@ void siw_opts_default(struct siw_dev_opts *opts)
 	opts->rdv_port = READ_ONCE(siw_opts_new.rdv_port);
 	opts->rdv_timeout = READ_ONCE(siw_opts_new.rdv_timeout);
 	opts->peer_timeout = READ_ONCE(siw_opts_new.peer_timeout);
+	opts->zero_copy = READ_ONCE(siw_opts_new.zero_copy);
 	opts->port_map = READ_ONCE(siw_opts_new.port_map);
 	opts->sq_poll = READ_ONCE(siw_opts_new.sq_poll);
 }

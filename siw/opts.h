@@ -39,6 +39,8 @@ enum siw_rtr_pref {
  * @rdv_timeout: how long a QP waits for its peer there, in seconds
  * @peer_timeout: how long a peer of a connection may be silent before it is
  *	dead, in seconds
+ * @zero_copy: least octets of a message that is sent by reference where that is
+ *	possible, 0: none is
  * @port_map: let iwpmd map TCP ports, so that a listener does not meet a TCP
  *	listener of the host on the same port
  * @sq_poll: how long a thread may look at send queues in vain for a process, in
@@ -59,6 +61,7 @@ struct siw_dev_opts {
 	u16 rdv_port;
 	u16 rdv_timeout;
 	u16 peer_timeout;
+	u32 zero_copy;
 	bool port_map;
 	u32 sq_poll;
 };

@@ -97,6 +97,7 @@ struct siw_flight {
 enum siw_flight_wait {
 	SIW_FLIGHT_DONE,	/* nothing to wait for */
 	SIW_FLIGHT_SENT,	/* TCP must have taken octets up to end */
+	SIW_FLIGHT_LENT,	/* the peer's TCP must have octets up to end */
 	SIW_FLIGHT_ACKED,	/* the peer must have handled octets up to end */
 	SIW_FLIGHT_READ,	/* the answer must have come */
 };
@@ -166,6 +167,8 @@ enum siw_qp_layout {
  * @flight_tail: next entry; under @sq_lock
  * @acked: stream position up to which requests are done, with
  *	siw_conn.acks; under @sq_lock
+ * @delivered: stream position up to which the peer's TCP has what we sent, as
+ *	far as it was asked for; under @sq_lock
  * @heard: that of the peer's last acknowledgment; owned by the receiver
  * @orq: outstanding Reads and atomics of ours
  * @orq_size: its elements, a power of two
@@ -242,6 +245,7 @@ struct siw_qp {
 	u32 flight_head;
 	u32 flight_tail;
 	u64 acked;
+	u64 delivered;
 	u64 heard;
 
 	struct siw_orq_entry *orq;
@@ -371,6 +375,7 @@ bool siw_flight_full(struct siw_qp *qp);
 u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl);
 void siw_flight_sent(struct siw_qp *qp, u64 pos);
 void siw_flight_acked(struct siw_qp *qp, u64 pos);
+void siw_flight_delivered(struct siw_qp *qp, u64 pos);
 bool siw_flight_waits(struct siw_qp *qp);
 void siw_flight_blame(struct siw_qp *qp, u8 status);
 void siw_flight_answered(struct siw_qp *qp, u32 idx, u8 status);

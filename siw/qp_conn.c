@@ -32,6 +32,8 @@
  */
 #define CONN_NUDGE_MIN		(HZ / 5)
 #define CONN_NUDGE_MAX		HZ
+/* How long the end of a connection waits for pages lent to TCP. */
+#define CONN_RECLAIM		(2 * HZ)
 /* How often the rings of a process are looked at after an error. */
 #define CONN_SCAN_MIN		(HZ / 100)
 #define CONN_SCAN_MAX		(HZ / 2)
@@ -46,6 +48,11 @@ static void conn_data_ready(void *ctx)
 static void conn_write_space(void *ctx)
 {
 	siw_tx_kick_slow(ctx);
+}
+
+static void conn_acked(void *ctx, u64 pos)
+{
+	siw_flight_delivered(ctx, pos);
 }
 
 static void conn_state_change(void *ctx)
@@ -69,6 +76,7 @@ static const struct siw_llp_ops conn_ops = {
 	.data_ready = conn_data_ready,
 	.write_space = conn_write_space,
 	.state_change = conn_state_change,
+	.acked = conn_acked,
 };
 
 /* ------------------------------------------------------------ attach --- */
@@ -101,6 +109,7 @@ static int conn_alloc_queues(struct siw_qp *qp)
 	qp->irq_head = 0;
 	qp->irq_tail = 0;
 	qp->acked = 0;
+	qp->delivered = 0;
 	qp->heard = 0;
 	atomic_set(&qp->irq_busy, 0);
 	return 0;
@@ -469,6 +478,39 @@ static void conn_raise_events(struct siw_qp *qp, int status)
 		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 }
 
+/*
+ * Who uses no rdma_cm has no way to ask for an orderly end, and what a
+ * completed request has sent must arrive though the QP is destroyed next.
+ */
+static enum siw_close_how conn_close_how(const struct siw_qp *qp)
+{
+	if (qp->down_cause != SIW_DOWN_ABORT ||
+	    (siw_rdv_named(qp) && qp->error == IW_OK))
+		return SIW_CLOSE_GRACEFUL;
+	return SIW_CLOSE_ABORT;
+}
+
+/*
+ * Pages that were lent to TCP are their owner's again when the requests are
+ * completed, be it in error: nothing of them may be sent after that.
+ */
+static void conn_reclaim(struct siw_qp *qp)
+{
+	unsigned long until = jiffies + CONN_RECLAIM;
+
+	while (siw_tx_lends(qp)) {
+		siw_flight_delivered(qp, siw_llp_acked(qp->llp));
+		if (siw_llp_status(qp->llp) == SIW_LLP_DOWN)
+			return;
+		if (conn_close_how(qp) == SIW_CLOSE_ABORT ||
+		    time_after(jiffies, until)) {
+			siw_llp_reset(qp->llp);
+			return;
+		}
+		usleep_range(1000, 2000);
+	}
+}
+
 /* Both paths have stopped, for good; nothing is posted that is not flushed. */
 static void conn_stop_paths(struct siw_qp *qp)
 {
@@ -486,6 +528,7 @@ static void conn_stop_paths(struct siw_qp *qp)
 	/* a Terminate, of either end, is the last word */
 	if (qp->down_cause != SIW_DOWN_TERM && qp->down_cause != SIW_DOWN_PROTO)
 		siw_tx_last_ack(qp);
+	conn_reclaim(qp);
 	siw_tx_abandon(qp);
 	siw_tx_reset(qp);
 }
@@ -501,18 +544,6 @@ static int conn_status(const struct siw_qp *qp)
 	default:
 		return -ECONNABORTED;
 	}
-}
-
-/*
- * Who uses no rdma_cm has no way to ask for an orderly end, and what a
- * completed request has sent must arrive though the QP is destroyed next.
- */
-static enum siw_close_how conn_close_how(const struct siw_qp *qp)
-{
-	if (qp->down_cause != SIW_DOWN_ABORT ||
-	    (siw_rdv_named(qp) && qp->error == IW_OK))
-		return SIW_CLOSE_GRACEFUL;
-	return SIW_CLOSE_ABORT;
 }
 
 static void conn_scan_later(struct siw_qp *qp)

@@ -29,6 +29,7 @@ static const struct rdma_stat_desc siw_stat_descs[] = {
 	[SIW_STAT_TX_FPDUS].name = "tx_fpdus",
 	[SIW_STAT_TX_BURSTS].name = "tx_bursts",
 	[SIW_STAT_TX_STALLS].name = "tx_stalls",
+	[SIW_STAT_TX_LENT].name = "tx_lent_bytes",
 	[SIW_STAT_RX_BYTES].name = "rx_bytes",
 	[SIW_STAT_RX_FPDUS].name = "rx_fpdus",
 	[SIW_STAT_RX_SPLIT_FPDUS].name = "rx_split_fpdus",

@@ -73,8 +73,10 @@ static int tx_flush(struct siw_qp *qp, bool bh, bool more)
 	struct siw_tx *tx = &qp->tx;
 	int rv;
 
-	rv = bh ? siw_llp_send_bh(qp->llp, tx->out, tx->nout, tx->eor, more) :
-		  siw_llp_send(qp->llp, tx->out, tx->nout, tx->eor, more);
+	rv = bh ? siw_llp_send_bh(qp->llp, tx->out, tx->nout, tx->eor, more,
+				  tx->lent) :
+		  siw_llp_send(qp->llp, tx->out, tx->nout, tx->eor, more,
+			       tx->lent);
 	if (rv < 0)
 		return rv;
 	siw_qp_stat_add(qp, SIW_STAT_TX_BURSTS, 1);
@@ -407,7 +409,8 @@ bool siw_tx_idle(struct siw_qp *qp)
 
 	return !READ_ONCE(tx->out_len) && !READ_ONCE(tx->msg.active) &&
 	       !READ_ONCE(tx->loaded) && !siw_sq_posted(qp) &&
-	       !siw_tx_owes_ack(qp) && !siw_flight_waits(qp);
+	       !siw_tx_owes_ack(qp) && !siw_flight_waits(qp) &&
+	       !siw_tx_lends(qp);
 }
 
 /* Gives the burst to a TCP that may be full. */
@@ -488,6 +491,7 @@ int siw_tx_start(struct siw_qp *qp)
 	tx->idle_at = 0;
 	tx->built = 0;
 	tx->taken = 0;
+	tx->lent = 0;
 	tx->ack = 0;
 	qp->tx_waits = false;
 	tx->msn.send = RDMAP_FIRST_MSN;

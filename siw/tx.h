@@ -15,6 +15,9 @@
 
 struct siw_qp;
 
+/* Payload of an FPDU that is not worth a page of its own. */
+#define SIW_LEND_MIN		2048
+
 /* Octets handed to TCP in one call, about. */
 #define SIW_TX_BURST		65536
 
@@ -52,6 +55,8 @@ struct siw_wqe {
  * @tagged: Write or Read Response
  * @remote: the source is remotely readable memory: a Read Response
  * @inl: the source is inline data
+ * @lend: payload is handed to TCP where it lies
+ * @lent: some was
  * @imm: Immediate Data follow (opcode of the message), 0 for none
  * @opcode: RDMAP opcode
  * @num_sge: elements at @sge
@@ -70,6 +75,8 @@ struct siw_tx_msg {
 	bool tagged;
 	bool remote;
 	bool inl;
+	bool lend;
+	bool lent;
 	u8 imm;
 	u8 opcode;
 	u8 num_sge;
@@ -101,6 +108,7 @@ struct siw_tx_msg {
  * @emss: segment size @mulpdu was made for
  * @built: stream position behind what was built
  * @taken: stream position behind what TCP has taken
+ * @lent: stream position behind the last message with payload lent to TCP
  * @ack: what the peer was told last, see siw_rx.ack
  * @msn: next MSN of Sends, of requests, of Atomic Responses
  * @wqe: the work request in progress
@@ -129,6 +137,7 @@ struct siw_tx {
 	u32 emss;
 	u64 built;
 	u64 taken;
+	u64 lent;
 	u64 ack;
 	struct {
 		u32 send;
@@ -165,6 +174,11 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe);
 bool siw_sq_posted(struct siw_qp *qp);
 u8 siw_sq_opcode(const struct siw_wqe *wqe);
 bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode);
+
+/* lend.c: payload by reference */
+bool siw_tx_may_lend(struct siw_qp *qp);
+int siw_tx_lend(struct siw_qp *qp, struct siw_llp_frag *run, int max, u32 len);
+bool siw_tx_lends(const struct siw_qp *qp);
 
 /* tx_msg.c: from work requests to FPDUs */
 int siw_tx_build(struct siw_qp *qp, gfp_t gfp);

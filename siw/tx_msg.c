@@ -36,7 +36,20 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 	siw_txbuf_commit(&tx->buf, len);
 	tx->out_len += len;
 	tx->built += len;
-	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
+}
+
+/* Adds pages that the caller has a reference on. */
+static void tx_append_runs(struct siw_qp *qp, const struct siw_llp_frag *run,
+			   int num)
+{
+	struct siw_tx *tx = &qp->tx;
+	int i;
+
+	for (i = 0; i < num; i++) {
+		tx->out[tx->nout++] = run[i];
+		tx->out_len += run[i].len;
+		tx->built += run[i].len;
+	}
 }
 
 /* Memory to build an unmarked FPDU of @size octets in. */
@@ -75,6 +88,7 @@ static void tx_commit(struct siw_qp *qp, void *fpdu)
 		len = mpa_seal(fpdu, qp->conn.crc);
 	}
 	tx_append(qp, off, len);
+	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
 }
 
 /* ---------------------------------------------------------- payload --- */
@@ -173,30 +187,85 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 	return tx->mulpdu;
 }
 
+/* An FPDU of @n octets of payload, copied. 1, 0: not yet, or an error. */
+static int tx_build_copied(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
+			   gfp_t gfp)
+{
+	void *p = tx_reserve(qp, mpa_fpdu_size(ulpdu), gfp);
+	u32 hdr;
+	int rv;
+
+	if (!p)
+		return 0;
+	hdr = tx_put_head(&qp->tx.msg, p, n, last);
+	rv = tx_gather(qp, p + hdr, n);
+	if (rv == -EAGAIN)
+		return 0;
+	qp->tx.lost = false;
+	if (rv)
+		return rv;
+	tx_commit(qp, p);
+	return 1;
+}
+
+/*
+ * Likewise, the payload where it lies: what is in front of it and behind it are
+ * neighbours in a page of ours, and so is the header of the FPDU that follows.
+ */
+static int tx_build_lent(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
+			 gfp_t gfp)
+{
+	struct siw_llp_frag run[SIW_LLP_MAX_FRAGS - 2];
+	u32 own = mpa_fpdu_size(ulpdu) - n;
+	struct siw_tx *tx = &qp->tx;
+	int room = SIW_LLP_MAX_FRAGS - 2 - tx->nout;
+	int num;
+	u32 hdr;
+	void *p;
+
+	p = tx_reserve(qp, own, gfp);
+	if (!p)
+		return 0;
+	num = room > 0 ? siw_tx_lend(qp, run, room, n) : 0;
+	if (!num && tx->nout) {
+		/* a packet buffer ends where an FPDU does */
+		tx->eor = true;
+		return 0;
+	}
+	if (!num) {
+		tx->msg.lend = false;
+		return tx_build_copied(qp, ulpdu, n, last, gfp);
+	}
+	hdr = tx_put_head(&tx->msg, p, n, last);
+	memset(p + hdr, 0, own - hdr);
+	tx_append(qp, tx->buf.off, hdr);
+	tx_append_runs(qp, run, num);
+	tx_append(qp, tx->buf.off, own - hdr);
+	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
+	siw_qp_stat_add(qp, SIW_STAT_TX_LENT, n);
+	tx->msg.lent = true;
+	tx->lent = tx->built;
+	return 1;
+}
+
 /* The next FPDU of the message in progress. 1, 0: not yet, or an error. */
 static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
 {
 	struct siw_tx *tx = &qp->tx;
 	struct siw_tx_msg *msg = &tx->msg;
 	u32 mulpdu = tx_mulpdu(qp);
-	u32 n, hdr, ulpdu;
+	u32 n, ulpdu;
 	bool last;
-	void *p;
 	int rv;
 
 	n = ddp_next_payload(msg->len, msg->sent, mulpdu, msg->tagged, &last);
 	ulpdu = n + (msg->tagged ? DDP_TAGGED_LEN : DDP_UNTAGGED_LEN);
-	p = tx_reserve(qp, mpa_fpdu_size(ulpdu), gfp);
-	if (!p)
-		return 0;
-	hdr = tx_put_head(msg, p, n, last);
-	rv = tx_gather(qp, p + hdr, n);
-	if (rv == -EAGAIN)
-		return 0;
-	tx->lost = false;
-	if (rv)
+	if (unlikely(msg->lend) && n >= SIW_LEND_MIN)
+		rv = tx_build_lent(qp, ulpdu, n, last, gfp);
+	else
+		rv = tx_build_copied(qp, ulpdu, n, last, gfp);
+	if (rv <= 0)
 		return rv;
-	tx_commit(qp, p);
 	if (last) {
 		msg->active = false;
 		/* the next message begins on a segment if this one had many */
@@ -328,6 +397,7 @@ static void tx_start_payload(struct siw_qp *qp, u8 opcode, bool tagged)
 		.active = true,
 		.tagged = tagged,
 		.inl = wqe->flags & SIW_WQE_INLINE,
+		.lend = siw_tx_may_lend(qp),
 		.opcode = opcode,
 		.num_sge = wqe->num_sge,
 		.len = wqe->len,
@@ -588,6 +658,22 @@ static int tx_send_imm(struct siw_qp *qp, gfp_t gfp)
 	return 1;
 }
 
+/* All of a message is built: what its request waits for now. */
+static void tx_note_sent(struct siw_qp *qp)
+{
+	struct siw_tx *tx = &qp->tx;
+	u8 wait = SIW_FLIGHT_SENT;
+
+	if (tx->msg.lent) {
+		/* behind all of it, though the last octets may be copied */
+		tx->lent = tx->built;
+		wait = SIW_FLIGHT_LENT;
+	}
+	if (qp->conn.acks)
+		wait = SIW_FLIGHT_ACKED;
+	tx_note(qp, wait, tx->built, 0, NULL);
+}
+
 /* Goes on with the message in progress; notes its end. */
 static int tx_continue(struct siw_qp *qp, gfp_t gfp)
 {
@@ -606,8 +692,7 @@ static int tx_continue(struct siw_qp *qp, gfp_t gfp)
 		rv = tx_send_imm(qp, gfp);
 	}
 	if (rv > 0 && !msg->active && !msg->imm && !msg->remote)
-		tx_note(qp, qp->conn.acks ? SIW_FLIGHT_ACKED : SIW_FLIGHT_SENT,
-			qp->tx.built, 0, NULL);
+		tx_note_sent(qp);
 	return rv;
 }
 

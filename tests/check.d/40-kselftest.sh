@@ -46,4 +46,4 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 fi
 
 exec tests/vm/run --kver "$KVER" --time-limit 3900 \
-	--name "kselftest-$KVER" --nic -- tests/vm/kselftest "$dir"
+	--name "kselftest-$KVER" --nics -- tests/vm/kselftest "$dir"

@@ -346,12 +346,9 @@ neighbour()	# ADDRESS
 	ip -n h2 neigh show "$1" | grep -q lladdr
 }
 
-veth_pair()	# MTU
+# Names and addresses for eth1 in h1 and eth2 in h2.
+plumb()
 {
-	ip netns add h1
-	ip netns add h2
-	ip link add eth1 netns h1 mtu "$1" type veth peer name eth2 netns h2 \
-		mtu "$1"
 	ip -n h1 addr add 10.0.0.1/24 dev eth1
 	ip -n h2 addr add 10.0.0.2/24 dev eth2
 	ip -n h1 addr add fd00::1/64 dev eth1 nodad
@@ -362,6 +359,34 @@ veth_pair()	# MTU
 	ip -n h2 link set eth2 up
 	until_ok 10 neighbour 10.0.0.1 || fail "no link between h1 and h2"
 	until_ok 10 neighbour fd00::1 || fail "no link between h1 and h2"
+}
+
+veth_pair()	# MTU
+{
+	ip netns add h1
+	ip netns add h2
+	ip link add eth1 netns h1 mtu "$1" type veth peer name eth2 netns h2 \
+		mtu "$1"
+	plumb
+}
+
+# The two NICs of "tests/vm/run --nics": what one sends the other receives in
+# memory of its own. Give them back before the namespaces go.
+nic_pair()	# MTU
+{
+	ip netns add h1
+	ip netns add h2
+	ip link set nic0 netns h1 name eth1 mtu "$1"
+	ip link set nic1 netns h2 name eth2 mtu "$1"
+	plumb
+}
+
+nics_back()
+{
+	ip -n h1 link set eth1 down
+	ip -n h2 link set eth2 down
+	ip -n h1 link set eth1 netns 1 name nic0
+	ip -n h2 link set eth2 netns 1 name nic1
 }
 
 rdma_pair()

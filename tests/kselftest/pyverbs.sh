@@ -19,7 +19,7 @@ unpack()
 		"$work"/tests/test_*cuda*
 }
 
-# A netdev with a parent, whose address the tests find (tests/vm/run --nic).
+# A netdev with a parent, whose address the tests find (tests/vm/run --nics).
 netdev()
 {
 	local p
