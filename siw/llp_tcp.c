@@ -519,21 +519,34 @@ int siw_llp_recv(struct siw_llp *llp, void *buf, u32 len)
 }
 
 /**
- * siw_llp_send_buf() - send a startup frame or a Terminate
+ * siw_llp_send_buf() - send a startup frame
  * @llp: socket
  * @buf: octets, copied
- * @len: number of octets
+ * @len: number of octets; those beyond a page are left
+ *
+ * In a page of its own, which goes with the acknowledgment: for octets that TCP
+ * copies itself, a socket keeps 32 KiB for its whole life.
  *
  * Context: process. Return: octets taken or a negative errno.
  */
 int siw_llp_send_buf(struct siw_llp *llp, const void *buf, u32 len)
 {
-	struct msghdr msg = {
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR,
+	struct siw_llp_frag frag = {
+		.page = alloc_page(GFP_KERNEL),
+		.len = min_t(u32, len, PAGE_SIZE),
 	};
-	struct kvec iov = { .iov_base = (void *)buf, .iov_len = len };
+	struct sock *sk = llp->sock->sk;
+	int rv;
 
-	return kernel_sendmsg(llp->sock, &msg, &iov, 1, len);
+	if (!frag.page)
+		return -ENOMEM;
+	memcpy(page_address(frag.page), buf, frag.len);
+	lock_sock(sk);
+	rv = compat_tcp_send_pages(sk, &frag, 1,
+				   MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR);
+	release_sock(sk);
+	put_page(frag.page);
+	return rv;
 }
 
 static int llp_discard(void *ctx, struct sk_buff *skb, u32 off, u32 len)
