@@ -33,6 +33,7 @@
  * @lock: guards @qps; held while their rings are looked at, so that a QP that has
  *	left is not known to the thread any more
  * @qps: queue pairs it looks at
+ * @waiting: so many would have @lock: a turn is cut short
  * @us: for how long it may look in vain: the longest of theirs
  * @wait: where it sleeps
  * @woken: a doorbell came
@@ -42,6 +43,7 @@ struct siw_poller {
 	struct task_struct *task;
 	struct mutex lock;	/* qps */
 	struct list_head qps;
+	atomic_t waiting;
 	u32 us;
 	wait_queue_head_t wait;
 	bool woken;
@@ -94,10 +96,13 @@ static bool poll_qp(struct siw_qp *qp, bool last)
 
 	if (poll_worth(qp, last))
 		poll_send(qp, last);
-	/* also what somebody else has taken: the process is busy */
+	/*
+	 * Also what somebody else has taken: the process is busy. What the peer
+	 * wants to have sent is no reason to be awake.
+	 */
 	get = READ_ONCE(qp->sq_get);
 	if (get == qp->poll.get)
-		return qp->poll.more;
+		return false;
 	qp->poll.get = get;
 	return true;
 }
@@ -112,6 +117,12 @@ static bool poll_turn(struct siw_poller *p)
 	list_for_each_entry(qp, &p->qps, poll.node) {
 		poll_tell(qp, true);
 		busy |= poll_qp(qp, false);
+		/* who makes or destroys a QP need not wait for all of them */
+		if (atomic_read(&p->waiting)) {
+			busy = true;
+			break;
+		}
+		cond_resched();
 	}
 	mutex_unlock(&p->lock);
 	return busy;
@@ -132,8 +143,10 @@ static bool poll_last_turn(struct siw_poller *p)
 	 * request and the word: he sees that we go, or we see what he posted.
 	 */
 	smp_mb();
-	list_for_each_entry(qp, &p->qps, poll.node)
+	list_for_each_entry(qp, &p->qps, poll.node) {
 		busy |= poll_qp(qp, true);
+		cond_resched();
+	}
 	mutex_unlock(&p->lock);
 	return busy;
 }
@@ -160,6 +173,7 @@ static void poll_awake(struct siw_poller *p)
 				return;
 			last = ktime_get_ns();
 		}
+		cpu_relax();
 		/* others want the CPU; and nobody waits for us to sleep */
 		cond_resched_tasks_rcu_qs();
 	}
@@ -228,7 +242,14 @@ static void poll_stop(struct siw_poller *p)
 	kfree(p);
 }
 
-/* The longest time that one of them asked for. */
+static void poll_lock(struct siw_poller *p)
+{
+	atomic_inc(&p->waiting);
+	mutex_lock(&p->lock);
+	atomic_dec(&p->waiting);
+}
+
+/* The longest time that one of those that are left asked for. */
 static void poll_set_us(struct siw_poller *p)
 {
 	struct siw_qp *qp;
@@ -269,9 +290,9 @@ void siw_poll_join(struct siw_qp *qp, struct ib_udata *udata, u32 us)
 		uctx->poller = p;
 		qp->poll.poller = p;
 		qp->poll.us = us;
-		mutex_lock(&p->lock);
+		poll_lock(p);
 		list_add_tail(&qp->poll.node, &p->qps);
-		poll_set_us(p);
+		WRITE_ONCE(p->us, max(p->us, us));
 		mutex_unlock(&p->lock);
 	}
 	mutex_unlock(&uctx->poll_lock);
@@ -296,10 +317,11 @@ void siw_poll_leave(struct siw_qp *qp)
 		return;
 	uctx = qp->sq_mem->uctx;
 	mutex_lock(&uctx->poll_lock);
-	mutex_lock(&p->lock);
+	poll_lock(p);
 	list_del(&qp->poll.node);
 	poll_tell(qp, false);
-	poll_set_us(p);
+	if (qp->poll.us == p->us)
+		poll_set_us(p);
 	empty = list_empty(&p->qps);
 	mutex_unlock(&p->lock);
 	qp->poll.poller = NULL;

@@ -167,8 +167,9 @@ int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe)
 	rv = sq_copy(qp, wqe, slot);
 	if (qp->sig_all)
 		wqe->flags |= SIW_WQE_SIGNALLED;
+	/* before the barrier behind the slot: who looks next looks further */
+	WRITE_ONCE(qp->sq_get, qp->sq_get + 1);
 	siw_slot_free(&slot->flags);
-	qp->sq_get++;
 	return rv ? rv : 1;
 }
 
@@ -208,8 +209,9 @@ bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
 		return false;
 	*id = READ_ONCE(slot->id);
 	*opcode = sq_known(READ_ONCE(slot->opcode));
+	/* before the barrier behind the slot: who looks next looks further */
+	WRITE_ONCE(qp->sq_get, qp->sq_get + 1);
 	siw_slot_free(&slot->flags);
-	qp->sq_get++;
 	return true;
 }
 

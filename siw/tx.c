@@ -190,6 +190,18 @@ static void tx_watch_idle(struct siw_qp *qp)
 		queue_delayed_work(siw_wq, &qp->tx.idle, TX_IDLE_TIME);
 }
 
+static gfp_t tx_gfp(enum tx_who who)
+{
+	switch (who) {
+	case TX_SOFTIRQ:
+		return GFP_ATOMIC;
+	case TX_POLLER:
+		return GFP_NOWAIT;
+	default:
+		return GFP_NOIO;
+	}
+}
+
 static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -203,7 +215,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 			return TX_IDLE;
 		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
 			return TX_IDLE;
-		rv = tx_fill(qp, bh ? GFP_ATOMIC : GFP_NOIO);
+		rv = tx_fill(qp, tx_gfp(who));
 		burst = tx->out_len;
 		/* TCP must not keep a tail for what may not come for long */
 		more = rv > 0 && tx->msg.active && !tx->eor;
