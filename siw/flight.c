@@ -67,7 +67,9 @@ static bool flight_is_done(const struct siw_qp *qp, const struct siw_flight *fl,
 	case SIW_FLIGHT_LENT:
 		return fl->end <= qp->delivered;
 	case SIW_FLIGHT_ACKED:
-		return fl->end <= qp->acked;
+		/* a peer's word is not TCP's, which may still need the pages */
+		return fl->end <= qp->acked &&
+		       (!fl->lent || fl->end <= qp->delivered);
 	default:
 		return false;
 	}

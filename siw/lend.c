@@ -100,10 +100,13 @@ int siw_tx_lend(struct siw_qp *qp, struct siw_llp_frag *run, int max, u32 len)
  * siw_tx_lends() - has TCP pages that are not ours
  * @qp: queue pair
  *
+ * What TCP has not taken yet is not lent: a connection that ends drops it.
+ *
  * Context: any; a guess unless nobody sends.
  * Return: true if some were not acknowledged when we heard last.
  */
 bool siw_tx_lends(const struct siw_qp *qp)
 {
-	return READ_ONCE(qp->tx.lent) > READ_ONCE(qp->delivered);
+	return min(READ_ONCE(qp->tx.lent), READ_ONCE(qp->tx.taken)) >
+	       READ_ONCE(qp->delivered);
 }

@@ -18,7 +18,7 @@ struct siw_llp;
  * @data_ready: bytes (or the end of the stream) wait to be read; called in
  *	softirq, or in the process context that releases the socket. The
  *	socket is locked for the caller: only siw_llp_read_locked() may read.
- * @write_space: room in the send buffer, or bytes acknowledged; context as
+ * @write_space: room in the send buffer, after octets were refused; context as
  *	above. Must not send: it marks and kicks somebody.
  * @state_change: connected, peer closed or connection lost: look at
  *	siw_llp_status(). Context as above.

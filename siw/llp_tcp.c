@@ -639,28 +639,35 @@ u32 siw_llp_emss(struct siw_llp *llp)
 	return READ_ONCE(tcp_sk(llp->sock->sk)->mss_cache);
 }
 
+/* A netdev with a device of a bus behind it copies what it sends and receives. */
+static bool llp_is_wired(const struct net_device *dev)
+{
+	return dev && dev->dev.parent;
+}
+
 /**
  * siw_llp_leaves_host() - does what is sent go through a device's memory
  * @llp: socket
  *
  * Between sockets of one host, over lo, veth or a bridge, a page that was sent by
  * reference is the page that is received, and TCP may acknowledge it long
- * before it is read. A netdev with a device of a bus behind it copies.
+ * before it is read. So the route must lead to a device, and the peer's packets
+ * come from one: an address that is translated to a local one looks remote on
+ * the way out.
  *
  * Context: any. Return: true if a receiver never sees a page of ours.
  */
 bool siw_llp_leaves_host(struct siw_llp *llp)
 {
-	const struct net_device *dev;
+	struct sock *sk = llp->sock->sk;
+	int from = READ_ONCE(sk->sk_rx_dst_ifindex);
 	const struct dst_entry *dst;
-	bool rv = false;
+	bool rv;
 
 	rcu_read_lock();
-	dst = __sk_dst_get(llp->sock->sk);
-	if (dst) {
-		dev = READ_ONCE(dst->dev);
-		rv = dev && dev->dev.parent;
-	}
+	dst = __sk_dst_get(sk);
+	rv = dst && llp_is_wired(READ_ONCE(dst->dev)) &&
+	     llp_is_wired(dev_get_by_index_rcu(sock_net(sk), from));
 	rcu_read_unlock();
 	return rv;
 }
@@ -698,6 +705,9 @@ static int llp_give(struct siw_llp *llp, struct sock *sk,
 	if (rv > 0)
 		llp->sent += rv;
 	llp->full = rv != (int)len;
+	/* TCP may have called back in between, when we did not know of it yet */
+	if (llp->full)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 	return rv == -EAGAIN && sk_stream_is_writeable(sk) ? -ENOBUFS : rv;
 }
 

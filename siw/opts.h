@@ -48,7 +48,7 @@ enum siw_rtr_pref {
  *
  * Copied from the module parameters when the device is created. Each is a
  * word of its own that may change at any time and is read once per
- * connection.
+ * connection, @zero_copy once per message.
  */
 struct siw_dev_opts {
 	enum siw_crc_mode crc;

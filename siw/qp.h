@@ -91,6 +91,7 @@ struct siw_flight {
 	u8 opcode;
 	u8 status;
 	u8 wait;	/* enum siw_flight_wait */
+	bool lent;	/* of a message: payload is with TCP until delivered */
 	bool signalled;
 };
 

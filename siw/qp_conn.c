@@ -32,8 +32,12 @@
  */
 #define CONN_NUDGE_MIN		(HZ / 5)
 #define CONN_NUDGE_MAX		HZ
-/* How long the end of a connection waits for pages lent to TCP. */
+/*
+ * How long the end of a connection waits for pages lent to TCP, and if nobody
+ * wants to know what became of them.
+ */
 #define CONN_RECLAIM		(2 * HZ)
+#define CONN_RECLAIM_HURRY	(HZ / 20)
 /* How often the rings of a process are looked at after an error. */
 #define CONN_SCAN_MIN		(HZ / 100)
 #define CONN_SCAN_MAX		(HZ / 2)
@@ -490,20 +494,29 @@ static enum siw_close_how conn_close_how(const struct siw_qp *qp)
 	return SIW_CLOSE_ABORT;
 }
 
+static bool conn_reclaim_over(const struct siw_qp *qp, unsigned long begun)
+{
+	bool hurry = test_bit(SIW_QPF_GONE, &qp->flags) ||
+		     (test_bit(SIW_QPF_LEAVE, &qp->flags) && qp->conn.acks);
+
+	return conn_close_how(qp) == SIW_CLOSE_ABORT ||
+	       time_after(jiffies, begun + (hurry ? CONN_RECLAIM_HURRY :
+						    CONN_RECLAIM));
+}
+
 /*
  * Pages that were lent to TCP are their owner's again when the requests are
  * completed, be it in error: nothing of them may be sent after that.
  */
 static void conn_reclaim(struct siw_qp *qp)
 {
-	unsigned long until = jiffies + CONN_RECLAIM;
+	unsigned long begun = jiffies;
 
 	while (siw_tx_lends(qp)) {
 		siw_flight_delivered(qp, siw_llp_acked(qp->llp));
 		if (siw_llp_status(qp->llp) == SIW_LLP_DOWN)
 			return;
-		if (conn_close_how(qp) == SIW_CLOSE_ABORT ||
-		    time_after(jiffies, until)) {
+		if (conn_reclaim_over(qp, begun)) {
 			siw_llp_reset(qp->llp);
 			return;
 		}

@@ -353,6 +353,7 @@ static void tx_note(struct siw_qp *qp, u8 wait, u64 end, u8 status, u32 *idx)
 		.opcode = siw_sq_opcode(wqe),
 		.status = status,
 		.wait = wait,
+		.lent = qp->tx.msg.lent,
 		.signalled = wqe->flags & SIW_WQE_SIGNALLED,
 	};
 	u32 i = siw_flight_add(qp, &fl);
@@ -582,7 +583,8 @@ static bool tx_may_start(struct siw_qp *qp)
 
 static int tx_fail(struct siw_qp *qp, u8 status)
 {
-	tx_note(qp, SIW_FLIGHT_DONE, 0, status, NULL);
+	/* a part of it may be with TCP, by reference */
+	tx_note(qp, SIW_FLIGHT_LENT, qp->tx.lent, status, NULL);
 	return -EINVAL;
 }
 

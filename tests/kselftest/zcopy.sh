@@ -57,7 +57,8 @@ modprobe sch_netem
 both zero_copy 16384
 both crc off
 prog "" "$(bin zcopy_test)" sends_lent lists writes disconnected_under_way \
-	destroyed_under_way unmapped_under_way
+	destroyed_under_way ended_when_full failed_half_way \
+	unmapped_under_way
 t "kill -9 while pages are under way" kill_loop
 shape delay 2ms loss 2% reorder 20% duplicate 1%
 prog "loss, CRC off: " "$(bin zcopy_test)" sends_lent lists writes

@@ -252,12 +252,13 @@ static void reads_of_moving_memory(const void *arg)
 	rig_close(&r);
 }
 
-static void lose(const char *percent)
+static void shape(const char *how)
 {
 	char cmd[100];
 
 	snprintf(cmd, sizeof(cmd),
-		 "tc -n h2 qdisc replace dev eth2 root netem loss %s", percent);
+		 "tc -n h2 qdisc replace dev eth2 root netem limit 10000 %s",
+		 how);
 	CHECK_OK(system(cmd));
 }
 
@@ -282,7 +283,7 @@ static void end_under_way(const void *arg)
 	send_slot(&r.c, src, 0);
 	arrived(&r.s, dst, 0);
 	spoil(&r.c, src, 0);
-	lose("100%");
+	shape("loss 100%");
 	for (i = 1; i < SLOTS; i++)
 		send_slot(&r.c, src, i);
 	wc_none(r.c.scq, 300);
@@ -298,7 +299,7 @@ static void end_under_way(const void *arg)
 	CHECK(now_ms() - t0 < (uint64_t)TOLD_MS);
 	for (i = 0; i < SLOTS; i++)
 		memset(src[i].p, 0xee, LEN + 5000);
-	lose("0%");
+	shape("loss 0%");
 	/* what came before the end is what was sent */
 	for (i = 1; i < SLOTS && wc_wait(r.s.rcq, &wc, 4000); i++) {
 		if (wc.status != IBV_WC_SUCCESS)
@@ -308,6 +309,90 @@ static void end_under_way(const void *arg)
 	}
 	slots_free(src);
 	slots_free(dst);
+	rig_close(&r);
+}
+
+/*
+ * TCP is full when the connection is ended: what it has not taken holds up
+ * nothing, and what it has arrives in front of a FIN, not a reset.
+ */
+static void ended_when_full(const void *arg)
+{
+	struct ep_attr a = { .send_wr = 64, .cqe = 64 };
+	struct buf src, dst;
+	struct ibv_sge g;
+	struct op o = { .opcode = IBV_WR_RDMA_WRITE, .sge = &g, .nsge = 1,
+			.flags = IBV_SEND_SIGNALED };
+	unsigned long lost;
+	struct ibv_wc wc;
+	struct rig r;
+	int i;
+
+	shape("rate 100mbit");
+	rig_connect_attr(&r, &a, NULL);
+	lost = counter(&r.s, "connections_lost");
+	buf_new(&src, r.c.pd, LEN, 0, 0);
+	buf_new(&dst, r.s.pd, LEN, 0, RW_ACCESS);
+	g = buf_sge(&src, 0, LEN);
+	o.raddr = (uintptr_t)dst.p;
+	o.rkey = dst.mr->rkey;
+	for (i = 0; i < 60; i++) {
+		o.id = i;
+		post_op(&r.c, &o);
+	}
+	CHECK_OK(rdma_disconnect(r.c.id));
+	for (i = 0; i < 60; i++) {
+		wc = wc_get(r.c.scq);
+		CHECK_EQ(wc.wr_id, i);
+	}
+	CHECK_EQ(wc.status, IBV_WC_WR_FLUSH_ERR);
+	cm_expect(r.s.ch, RDMA_CM_EVENT_DISCONNECTED, TOLD_MS);
+	CHECK_EQ(counter(&r.s, "connections_lost"), lost);
+	shape("loss 0%");
+	buf_free(&src);
+	buf_free(&dst);
+	rig_close(&r);
+}
+
+/*
+ * A Write fails half-way, for its region is gone; the part of it that is with TCP
+ * is not the application's before it is acknowledged.
+ */
+static void failed_half_way(const void *arg)
+{
+	const size_t len = 16 << 20;
+	struct buf src, dst;
+	struct ibv_sge g;
+	struct op o = { .opcode = IBV_WR_RDMA_WRITE, .sge = &g, .nsge = 1,
+			.flags = IBV_SEND_SIGNALED };
+	struct ibv_wc wc;
+	struct rig r;
+	size_t k;
+
+	rig_connect(&r);
+	buf_new(&src, r.c.pd, len, 0, 0);
+	buf_new(&dst, r.s.pd, len, 0, RW_ACCESS);
+	memset(src.p, 0x11, len);
+	memset(dst.p, 0, len);
+	g = buf_sge(&src, 0, len);
+	o.raddr = (uintptr_t)dst.p;
+	o.rkey = dst.mr->rkey;
+	shape("rate 200mbit loss 10%");
+	post_op(&r.c, &o);
+	sleep_ms(100);
+	CHECK_OK(ibv_dereg_mr(src.mr));
+	wc = wc_get(r.c.scq);
+	memset(src.p, 0xee, len);
+	note("the Write ended with status %d", wc.status);
+	shape("loss 0%");
+	sleep_ms(3000);
+	for (k = 0; k < len; k++)
+		if (dst.p[k] == 0xee)
+			FAIL("octet %zu was sent after the completion", k);
+	src.mr = ibv_reg_mr(r.c.pd, src.p, len, 0);
+	CHECK(src.mr);
+	buf_free(&src);
+	buf_free(&dst);
 	rig_close(&r);
 }
 
@@ -354,6 +439,8 @@ static const struct test_case cases[] = {
 	{ "reads_of_moving_memory", reads_of_moving_memory, NULL, 120 },
 	{ "disconnected_under_way", end_under_way, NULL, 60 },
 	{ "destroyed_under_way", end_under_way, "destroy", 60 },
+	{ "ended_when_full", ended_when_full, NULL, 60 },
+	{ "failed_half_way", failed_half_way, NULL, 60 },
 	{ "unmapped_under_way", unmapped_under_way, NULL, 60 },
 };
 
