@@ -74,12 +74,11 @@ static inline void siw_cursor_skip(struct siw_cursor *c, u32 n)
 static inline void siw_cursor_skb(struct siw_cursor *c,
 				  const struct sk_buff *skb, u32 off)
 {
-	*c = (struct siw_cursor) {
-		.p = skb->data,
-		.avail = skb_headlen(skb),
-		.skb = skb,
-		.list = skb_shinfo(skb)->frag_list,
-	};
+	c->p = skb->data;
+	c->avail = skb_headlen(skb);
+	c->skb = skb;
+	c->frag = 0;
+	c->list = skb_shinfo(skb)->frag_list;
 	siw_cursor_skip(c, off);
 }
 

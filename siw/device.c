@@ -304,6 +304,7 @@ static void siw_device_setup(struct siw_device *sdev,
 	INIT_LIST_HEAD(&sdev->node);
 	xa_init_flags(&sdev->qps, XA_FLAGS_LOCK_IRQ);
 	xa_init(&sdev->mems);
+	atomic_long_set(&sdev->mems_gen, 1);
 	xa_init_flags(&sdev->counters, XA_FLAGS_ALLOC1);
 	spin_lock_init(&sdev->ep_lock);
 	INIT_LIST_HEAD(&sdev->eps);

@@ -45,6 +45,7 @@ struct siw_stats_cpu;
  * @gids: GID table
  * @qps: QPN -> struct siw_qp, looked up under RCU
  * @mems: STag >> 8 -> struct siw_mem, looked up under RCU
+ * @mems_gen: how often one was taken out of @mems, from 1 on
  * @counters: id -> struct siw_counter (counter.c)
  * @num_qp: live queue pairs
  * @num_cq: live completion queues
@@ -77,6 +78,7 @@ struct siw_device {
 
 	struct xarray qps;
 	struct xarray mems;
+	atomic_long_t mems_gen;
 	struct xarray counters;
 
 	atomic_t num_qp;

@@ -29,11 +29,13 @@ static bool flight_push(struct siw_qp *qp, const struct siw_flight *fl,
  * siw_flight_full() - is there no room for another work request
  * @qp: queue pair
  *
- * Context: the sender. Return: true if it must wait.
+ * Context: the sender; of others a guess. Return: true if it must wait.
  */
 bool siw_flight_full(struct siw_qp *qp)
 {
-	return qp->flight_tail - READ_ONCE(qp->flight_head) >= qp->sq_size;
+	/* the entry was read before its place is used again */
+	return READ_ONCE(qp->flight_tail) -
+	       smp_load_acquire(&qp->flight_head) >= qp->sq_size;
 }
 
 /**
@@ -46,13 +48,11 @@ bool siw_flight_full(struct siw_qp *qp)
  */
 u32 siw_flight_add(struct siw_qp *qp, const struct siw_flight *fl)
 {
-	unsigned long irq;
-	u32 idx;
+	u32 idx = qp->flight_tail;
 
-	spin_lock_irqsave(&qp->sq_lock, irq);
-	idx = qp->flight_tail++;
 	*flight_at(qp, idx) = *fl;
-	spin_unlock_irqrestore(&qp->sq_lock, irq);
+	/* the entry before the index; pairs with flight_pop() */
+	smp_store_release(&qp->flight_tail, idx + 1);
 	return idx;
 }
 
@@ -81,11 +81,14 @@ static bool flight_pop(struct siw_qp *qp, u64 pos, bool *fire)
 	struct siw_flight *fl = flight_at(qp, qp->flight_head);
 
 	lockdep_assert_held(&qp->sq_lock);
-	if (qp->flight_head == qp->flight_tail || !flight_is_done(qp, fl, pos))
+	/* pairs with siw_flight_add() */
+	if (qp->flight_head == smp_load_acquire(&qp->flight_tail) ||
+	    !flight_is_done(qp, fl, pos))
 		return false;
 	if (fl->signalled || fl->status)
 		*fire |= flight_push(qp, fl, fl->status);
-	WRITE_ONCE(qp->flight_head, qp->flight_head + 1);
+	/* pairs with siw_flight_full() */
+	smp_store_release(&qp->flight_head, qp->flight_head + 1);
 	return true;
 }
 

@@ -40,7 +40,7 @@ bool siw_tx_may_lend(struct siw_qp *qp)
 }
 
 /* The next octets of the message, at most @left, that lie in one page. */
-static bool lend_run(struct siw_qp *qp, struct siw_llp_frag *run, u32 left)
+static bool lend_run(struct siw_qp *qp, struct bio_vec *run, u32 left)
 {
 	struct siw_tx_msg *msg = &qp->tx.msg;
 	const struct siw_sge *sge;
@@ -53,17 +53,18 @@ static bool lend_run(struct siw_qp *qp, struct siw_llp_frag *run, u32 left)
 	}
 	sge = &msg->sge[msg->cur];
 	to = sge->laddr + msg->cur_off;
-	run->page = NULL;
-	run->len = min(left, sge->length - msg->cur_off);
-	mem = siw_mem_begin(qp->sdev, sge->lkey);
+	run->bv_page = NULL;
+	run->bv_len = min(left, sge->length - msg->cur_off);
+	mem = siw_mem_begin(qp->sdev, sge->lkey, &qp->tx.mems);
 	if (!mem)
 		return false;
-	if (!siw_mem_check(mem, &qp->base, to, run->len, 0))
-		run->page = siw_mem_lend(mem, to, &run->off, &run->len);
+	if (!siw_mem_check(mem, &qp->base, to, run->bv_len, 0))
+		run->bv_page = siw_mem_lend(mem, to, &run->bv_offset,
+					    &run->bv_len);
 	siw_mem_end(mem);
-	if (!run->page)
+	if (!run->bv_page)
 		return false;
-	msg->cur_off += run->len;
+	msg->cur_off += run->bv_len;
 	return true;
 }
 
@@ -78,7 +79,7 @@ static bool lend_run(struct siw_qp *qp, struct siw_llp_frag *run, u32 left)
  * Return: entries filled in, or 0: there are too few, or the octets must be
  * copied, which will also find what is wrong with them.
  */
-int siw_tx_lend(struct siw_qp *qp, struct siw_llp_frag *run, int max, u32 len)
+int siw_tx_lend(struct siw_qp *qp, struct bio_vec *run, int max, u32 len)
 {
 	struct siw_tx_msg *msg = &qp->tx.msg;
 	u32 cur_off = msg->cur_off;
@@ -86,13 +87,13 @@ int siw_tx_lend(struct siw_qp *qp, struct siw_llp_frag *run, int max, u32 len)
 	int n;
 
 	for (n = 0; len && n < max && lend_run(qp, &run[n], len); n++)
-		len -= run[n].len;
+		len -= run[n].bv_len;
 	if (!len)
 		return n;
 	msg->cur = cur;
 	msg->cur_off = cur_off;
 	while (n)
-		put_page(run[--n].page);
+		put_page(run[--n].bv_page);
 	return 0;
 }
 

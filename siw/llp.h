@@ -6,6 +6,7 @@
 #ifndef _SIW_LLP_H
 #define _SIW_LLP_H
 
+#include <linux/bvec.h>
 #include <linux/socket.h>
 #include <linux/types.h>
 
@@ -41,18 +42,6 @@ enum siw_llp_status {
 	SIW_LLP_UP,
 	SIW_LLP_PEER_CLOSED,	/* FIN received, we may still send */
 	SIW_LLP_DOWN,		/* both directions are gone, or reset */
-};
-
-/**
- * struct siw_llp_frag - a run of bytes in pages of ours
- * @page: page, or head of a compound page of ours
- * @off: offset of the first byte from @page
- * @len: bytes
- */
-struct siw_llp_frag {
-	struct page *page;
-	u32 off;
-	u32 len;
 };
 
 /* Runs that one call can hand over: as many as a packet buffer has room for. */
@@ -97,9 +86,9 @@ u32 siw_llp_readable(struct siw_llp *llp);
 /* data path */
 void siw_llp_lock(struct siw_llp *llp);
 void siw_llp_unlock(struct siw_llp *llp);
-int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
+int siw_llp_send(struct siw_llp *llp, const struct bio_vec *frags,
 		 int nfrags, bool eor, bool more, u64 watch);
-int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
+int siw_llp_send_bh(struct siw_llp *llp, const struct bio_vec *frags,
 		    int nfrags, bool eor, bool more, u64 watch);
 u64 siw_llp_acked(struct siw_llp *llp);
 int siw_llp_read(struct siw_llp *llp, siw_llp_actor actor, void *ctx,

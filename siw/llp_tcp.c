@@ -531,21 +531,21 @@ int siw_llp_recv(struct siw_llp *llp, void *buf, u32 len)
  */
 int siw_llp_send_buf(struct siw_llp *llp, const void *buf, u32 len)
 {
-	struct siw_llp_frag frag = {
-		.page = alloc_page(GFP_KERNEL),
-		.len = min_t(u32, len, PAGE_SIZE),
+	struct bio_vec frag = {
+		.bv_page = alloc_page(GFP_KERNEL),
+		.bv_len = min_t(u32, len, PAGE_SIZE),
 	};
 	struct sock *sk = llp->sock->sk;
 	int rv;
 
-	if (!frag.page)
+	if (!frag.bv_page)
 		return -ENOMEM;
-	memcpy(page_address(frag.page), buf, frag.len);
+	memcpy(page_address(frag.bv_page), buf, frag.bv_len);
 	lock_sock(sk);
 	rv = compat_tcp_send_pages(sk, &frag, 1,
 				   MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR);
 	release_sock(sk);
-	put_page(frag.page);
+	put_page(frag.bv_page);
 	return rv;
 }
 
@@ -694,13 +694,13 @@ static int llp_send_flags(bool eor, bool more)
 
 /* Memory is short, though TCP has room: nobody will tell when there is more. */
 static int llp_give(struct siw_llp *llp, struct sock *sk,
-		    const struct siw_llp_frag *frags, int nfrags, int flags)
+		    const struct bio_vec *frags, int nfrags, int flags)
 {
 	u32 len = 0;
 	int i, rv;
 
 	for (i = 0; i < nfrags; i++)
-		len += frags[i].len;
+		len += frags[i].bv_len;
 	rv = compat_tcp_send_pages(sk, frags, nfrags, flags);
 	if (rv > 0)
 		llp->sent += rv;
@@ -726,7 +726,7 @@ static int llp_give(struct siw_llp *llp, struct sock *sk,
  * -ENOBUFS if memory is short, nothing follows; another negative errno if the
  * connection is gone.
  */
-int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
+int siw_llp_send(struct siw_llp *llp, const struct bio_vec *frags,
 		 int nfrags, bool eor, bool more, u64 watch)
 {
 	struct sock *sk = llp->sock->sk;
@@ -752,7 +752,7 @@ int siw_llp_send(struct siw_llp *llp, const struct siw_llp_frag *frags,
  * Return: as siw_llp_send(); -EBUSY if a process owns the socket: try again
  * from process context.
  */
-int siw_llp_send_bh(struct siw_llp *llp, const struct siw_llp_frag *frags,
+int siw_llp_send_bh(struct siw_llp *llp, const struct bio_vec *frags,
 		    int nfrags, bool eor, bool more, u64 watch)
 {
 	struct sock *sk = llp->sock->sk;

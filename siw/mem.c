@@ -127,6 +127,8 @@ void siw_mem_free(struct siw_mem *mem)
 void siw_mem_remove(struct siw_mem *mem)
 {
 	xa_erase(&mem->sdev->mems, mem_index(mem->stag));
+	/* who has missed it is waited for by RCU; see mem_hinted() */
+	atomic_long_inc(&mem->sdev->mems_gen);
 	siw_mem_revoke(mem);
 	if (mem->odp)
 		siw_odp_put(mem->odp);
@@ -147,35 +149,58 @@ struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag)
 	return xa_load(&sdev->mems, mem_index(stag));
 }
 
+/*
+ * siw_mem_find() for who looks for the same few again and again. Whatever was
+ * removed before the generation was read is not found. What is removed later lives
+ * on: the caller is under RCU.
+ */
+static struct siw_mem *mem_hinted(struct siw_device *sdev, u32 stag,
+				  struct siw_mem_hints *hints)
+{
+	unsigned long gen = atomic_long_read(&sdev->mems_gen);
+	u32 i = mem_index(stag) % SIW_MEM_HINTS;
+	struct siw_mem *mem = hints->hint[i].mem;
+
+	if (likely(hints->hint[i].gen == gen &&
+		   mem_index(READ_ONCE(mem->stag)) == mem_index(stag)))
+		return mem;
+	mem = siw_mem_find(sdev, stag);
+	if (mem) {
+		hints->hint[i].mem = mem;
+		/* from before it was found: it may be gone by now */
+		hints->hint[i].gen = gen;
+	}
+	return mem;
+}
+
 /**
  * siw_mem_begin() - find memory and keep it from being revoked
  * @sdev: device
  * @stag: all 32 bits count
+ * @hints: of the caller, which nobody else uses meanwhile, or NULL
  *
  * Context: bottom halves are off until siw_mem_end(), which must come soon and
  * without sleeping: a revocation spins for it.
  * Return: the memory, or NULL if the STag names nothing valid.
  */
-struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag)
+struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag,
+			      struct siw_mem_hints *hints)
 {
 	struct siw_mem *mem;
 
+	/* RCU waits for who has bottom halves off, too */
 	local_bh_disable();
-	rcu_read_lock();
-	mem = siw_mem_find(sdev, stag);
+	mem = hints ? mem_hinted(sdev, stag, hints) : siw_mem_find(sdev, stag);
 	if (mem) {
 		atomic_inc(&mem->users);
 		/* pairs with siw_mem_revoke(): it sees us or we see it */
 		smp_mb__after_atomic();
 		/* pairs with siw_mr_fast_reg() */
 		if (smp_load_acquire(&mem->valid) &&
-		    READ_ONCE(mem->stag) == stag) {
-			rcu_read_unlock();
+		    READ_ONCE(mem->stag) == stag)
 			return mem;
-		}
 		atomic_dec(&mem->users);
 	}
-	rcu_read_unlock();
 	local_bh_enable();
 	return NULL;
 }
@@ -455,7 +480,7 @@ static enum siw_mem_fault mem_inval_remapped(const struct ib_qp *qp, u32 stag)
 enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,
 				      bool remote)
 {
-	struct siw_mem *mem = siw_mem_begin(to_siw_dev(qp->device), stag);
+	struct siw_mem *mem = siw_mem_begin(to_siw_dev(qp->device), stag, NULL);
 	enum siw_mem_fault rv;
 
 	if (!mem)

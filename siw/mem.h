@@ -94,6 +94,24 @@ struct siw_mem {
 	struct rcu_head rcu;
 };
 
+/* Places of struct siw_mem_hints. */
+#define SIW_MEM_HINTS		4
+
+/**
+ * struct siw_mem_hints - what a data path has found in the table lately
+ * @hint: by the STag's index modulo their number
+ * @hint.mem: to be looked at only under RCU, and if @hint.gen is the device's
+ * @hint.gen: the device's @mems_gen when it was found
+ *
+ * All zeros to begin with. Owned by the data path.
+ */
+struct siw_mem_hints {
+	struct {
+		struct siw_mem *mem;
+		unsigned long gen;
+	} hint[SIW_MEM_HINTS];
+};
+
 /* No window can be bound to a region any more. */
 #define SIW_MEM_NO_WINDOWS	INT_MIN
 
@@ -127,7 +145,8 @@ void siw_mem_remove(struct siw_mem *mem);
 void siw_mem_free(struct siw_mem *mem);
 struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag);
 
-struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag);
+struct siw_mem *siw_mem_begin(struct siw_device *sdev, u32 stag,
+			      struct siw_mem_hints *hints);
 void siw_mem_end(struct siw_mem *mem);
 
 enum siw_mem_fault siw_mem_check(const struct siw_mem *mem,

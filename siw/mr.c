@@ -422,7 +422,7 @@ struct ib_mr *siw_rereg_user_mr(struct ib_mr *base, int flags, u64 start,
 static int mr_may_advise(struct siw_device *sdev, const struct ib_pd *pd,
 			 const struct ib_sge *sge, u32 right)
 {
-	struct siw_mem *mem = siw_mem_begin(sdev, sge->lkey);
+	struct siw_mem *mem = siw_mem_begin(sdev, sge->lkey, NULL);
 	int rv = 0;
 
 	if (!mem)

@@ -134,7 +134,7 @@ static bool mw_fits(const struct siw_mem *mr, const struct siw_qp *qp,
 /* The region to bind to, kept by its count of windows, or NULL. */
 static struct siw_mem *mw_region(struct siw_qp *qp, const struct siw_bind *b)
 {
-	struct siw_mem *mr = siw_mem_begin(qp->sdev, b->mr_stag);
+	struct siw_mem *mr = siw_mem_begin(qp->sdev, b->mr_stag, NULL);
 	bool ok;
 
 	if (!mr)

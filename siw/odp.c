@@ -322,7 +322,7 @@ static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
 int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 		  bool fault)
 {
-	struct siw_mem *mem = siw_mem_begin(sdev, want->stag);
+	struct siw_mem *mem = siw_mem_begin(sdev, want->stag, NULL);
 	struct siw_odp *odp = NULL;
 	u64 first = 0, last = 0;
 	int rv;

@@ -165,7 +165,7 @@ enum siw_qp_layout {
  * @rq_mem: memory of @rq
  * @flight: work requests started and not completed, in post order
  * @flight_head: oldest entry; under @sq_lock
- * @flight_tail: next entry; under @sq_lock
+ * @flight_tail: next entry; of the sender
  * @acked: stream position up to which requests are done, with
  *	siw_conn.acks; under @sq_lock
  * @delivered: stream position up to which the peer's TCP has what we sent, as

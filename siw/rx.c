@@ -25,14 +25,12 @@
 #include "rx.h"
 
 /* Octets that wait when a stream counts as bulk. */
-#define RX_BULK			(48 * 1024)
+#define RX_BULK			(16 * 1024)
 /* Octets a callback, and a turn of the worker, may take. */
 #define RX_SHARE		(256 * 1024)
 #define RX_BUF_MIN		256
 /* Between two looks for a receive that was not posted yet, in jiffies. */
 #define RX_PAUSE		1
-/* What the headers of any message need (ULPDU_Length included). */
-#define RX_HDR			(MPA_LEN_SIZE + RDMAP_HDRS_MAX)
 
 /* ------------------------------------------------------------ segment --- */
 
@@ -146,6 +144,24 @@ static bool rx_wait_for_pages(struct siw_rx *rx)
 }
 
 /*
+ * The packet may be pages that a process of this host still writes to. Octets of
+ * an FPDU of @size that were copied.
+ */
+static u32 rx_copy_hdr(struct siw_qp *qp, const struct siw_cursor *c, u32 size)
+{
+	u8 *hdr = qp->rx.hdr;
+
+	if (likely(c->avail >= SIW_RX_HDR)) {
+		memcpy(hdr, c->p, SIW_RX_HDR);
+	} else {
+		struct siw_cursor h = *c;
+
+		siw_cursor_copy(&h, hdr, min_t(u32, size, SIW_RX_HDR));
+	}
+	return min_t(u32, size, SIW_RX_HDR);
+}
+
+/*
  * One FPDU without markers, whole, at @c. 0; -EAGAIN: not yet, nothing was
  * done; -EPIPE: the stream is over.
  * @checked: its CRC was checked
@@ -153,11 +169,9 @@ static bool rx_wait_for_pages(struct siw_rx *rx)
 static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		   u32 size, bool checked)
 {
+	const u8 *hdr = qp->rx.hdr + MPA_LEN_SIZE;
 	struct siw_cursor payload = *c;
-	struct siw_cursor h = *c;
 	struct ddp_seg seg;
-	u8 copy[RX_HDR];
-	const u8 *hdr = copy + MPA_LEN_SIZE;
 	enum iw_err err;
 	u32 n;
 
@@ -165,10 +179,7 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		rx_fault(qp, IW_ERR_CRC, NULL, 0, 0);
 		return -EPIPE;
 	}
-	/* the packet may be pages that a process of this host still writes to */
-	n = min_t(u32, MPA_LEN_SIZE + ulpdu_len, RX_HDR);
-	siw_cursor_copy(&h, copy, n);
-	n -= MPA_LEN_SIZE;
+	n = rx_copy_hdr(qp, c, MPA_LEN_SIZE + ulpdu_len) - MPA_LEN_SIZE;
 	err = rdmap_decode(hdr, ulpdu_len, qp->rx.proto.ops, &seg);
 	if (!err)
 		err = rdmap_rx_check(&qp->rx.proto, &seg);
@@ -326,32 +337,38 @@ static int rx_collect(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	return rx_collected(qp) == -EPIPE ? -EPIPE : taken;
 }
 
+static u32 rx_peek_len(const struct siw_cursor *c)
+{
+	if (likely(c->avail >= MPA_LEN_SIZE)) {
+		return mpa_get_len(c->p);
+	} else {
+		struct siw_cursor h = *c;
+		u8 len[MPA_LEN_SIZE];
+
+		siw_cursor_copy(&h, len, sizeof(len));
+		return mpa_get_len(len);
+	}
+}
+
 /* One FPDU at @c, if it is whole. Octets taken; 0: it is cut; as rx_fpdu(). */
 static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 {
-	u8 first[MPA_LEN_SIZE];
-	struct mpa_view v;
-	const u8 *p = c->p;
+	u32 ulpdu_len, size;
 	int rv;
 
 	if (left < MPA_LEN_SIZE)
 		return 0;
-	if (c->avail < MPA_LEN_SIZE) {
-		struct siw_cursor h = *c;
-
-		siw_cursor_copy(&h, first, sizeof(first));
-		p = first;
-	}
-	mpa_peek(p, 0, false, &v);
-	if (v.size > left)
+	ulpdu_len = rx_peek_len(c);
+	size = mpa_fpdu_size(ulpdu_len);
+	if (size > left)
 		return 0;
-	qp->rx.wire = v.size;
-	rv = rx_fpdu(qp, c, v.ulpdu_len, v.size, false);
+	qp->rx.wire = size;
+	rv = rx_fpdu(qp, c, ulpdu_len, size, false);
 	if (rv)
 		return rv;
 	rx_handled(&qp->rx);
-	siw_cursor_skip(c, v.size);
-	return v.size;
+	siw_cursor_skip(c, size);
+	return size;
 }
 
 /* One step. Octets taken, -ENOMEM, or as rx_fpdu(). */

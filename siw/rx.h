@@ -8,8 +8,12 @@
 #include <linux/workqueue.h>
 #include <rdma/siw-abi.h>
 #include "mem.h"
+#include "proto/mpa.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
+
+/* What the headers of any message need. */
+#define SIW_RX_HDR	(MPA_LEN_SIZE + RDMAP_HDRS_MAX)
 
 struct sk_buff;
 struct siw_qp;
@@ -46,6 +50,8 @@ struct siw_qp;
  * @ack: that behind the last one that ended a request of the peer, read by the
  *	sender
  * @ended: the FPDU being handled ends one
+ * @mems: memory that was used lately
+ * @hdr: headers of the FPDU being handled, from ULPDU_Length on
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
  * @deferred: @work reads, the callback does not
@@ -80,6 +86,8 @@ struct siw_rx {
 	u64 done;
 	u64 ack;
 	bool ended;
+	struct siw_mem_hints mems;
+	u8 hdr[SIW_RX_HDR];
 	struct term_quote quote;
 	struct delayed_work work;
 	unsigned long deferred;

@@ -98,7 +98,7 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 					struct siw_cursor *c, u32 len,
 					u32 access)
 {
-	struct siw_mem *mem = siw_mem_begin(qp->sdev, stag);
+	struct siw_mem *mem = siw_mem_begin(qp->sdev, stag, &qp->rx.mems);
 	enum siw_mem_fault fault;
 
 	if (!mem)
@@ -334,7 +334,7 @@ static void rx_irq_add(struct siw_qp *qp, const struct siw_irq_entry *e)
 static enum iw_err rx_check_source(struct siw_qp *qp, u32 stag, u64 to,
 				   u32 len, u32 access)
 {
-	struct siw_mem *mem = siw_mem_begin(qp->sdev, stag);
+	struct siw_mem *mem = siw_mem_begin(qp->sdev, stag, &qp->rx.mems);
 	enum siw_mem_fault fault;
 
 	if (!mem)
@@ -389,7 +389,7 @@ static u64 rx_atomic_do(u64 *p, const struct rdmap_atomic_req *req)
 static enum iw_err rx_atomic_mem(struct siw_qp *qp,
 				 const struct rdmap_atomic_req *req, u64 *orig)
 {
-	struct siw_mem *mem = siw_mem_begin(qp->sdev, req->stag);
+	struct siw_mem *mem = siw_mem_begin(qp->sdev, req->stag, &qp->rx.mems);
 	enum siw_mem_fault fault;
 
 	if (!mem)

@@ -222,7 +222,7 @@ bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
  * Context: any; a guess unless the caller is the sender.
  * Return: true if one does.
  */
-bool siw_sq_posted(struct siw_qp *qp)
+bool siw_sq_posted(const struct siw_qp *qp)
 {
 	const struct sq_head *slot = siw_sq_slot(qp, READ_ONCE(qp->sq_get));
 

@@ -50,19 +50,21 @@ static void tx_consume(struct siw_tx *tx, u32 n)
 	tx->taken += n;
 	tx->out_len -= n;
 	for (i = 0; i < tx->nout && n; i++) {
-		struct siw_llp_frag *f = &tx->out[i];
-		u32 k = min(n, f->len);
+		struct bio_vec *f = &tx->out[i];
+		u32 k = min(n, f->bv_len);
 
-		f->off += k;
-		f->len -= k;
+		f->bv_offset += k;
+		f->bv_len -= k;
 		n -= k;
-		if (f->len)
+		if (f->bv_len)
 			break;
-		put_page(f->page);
+		put_page(f->bv_page);
 		done++;
 	}
 	tx->nout -= done;
-	memmove(tx->out, tx->out + done, tx->nout * sizeof(tx->out[0]));
+	if (tx->nout)
+		memmove(tx->out, tx->out + done,
+			tx->nout * sizeof(tx->out[0]));
 	if (!tx->out_len)
 		tx->eor = false;
 }
@@ -102,6 +104,9 @@ static int tx_fill(struct siw_qp *qp, gfp_t gfp)
 		local = tx->out_len == before ? local + 1 : 0;
 		if (local == TX_LOCAL_BATCH)
 			break;
+		/* one message alone: off with it, before anything else is looked at */
+		if (!before && !siw_tx_more(qp))
+			return 0;
 	}
 	return rv;
 }
@@ -549,7 +554,7 @@ void siw_tx_reset(struct siw_qp *qp)
 	struct siw_tx *tx = &qp->tx;
 
 	while (tx->nout)
-		put_page(tx->out[--tx->nout].page);
+		put_page(tx->out[--tx->nout].bv_page);
 	tx->out_len = 0;
 	tx->eor = false;
 	tx->starved = false;

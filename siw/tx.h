@@ -114,6 +114,7 @@ struct siw_tx_msg {
  * @wqe: the work request in progress
  * @msg: the message in progress
  * @quote: what a Terminate for %IW_ERR_SRC_REVOKED quotes
+ * @mems: memory that was used lately
  * @scratch: unmarked FPDU while markers are inserted, else NULL
  * @idle: gives back the pages of a QP that sends nothing
  * @idle_at: stream position when @idle looked last
@@ -123,7 +124,7 @@ struct siw_tx_msg {
  */
 struct siw_tx {
 	struct siw_txbuf buf;
-	struct siw_llp_frag out[SIW_LLP_MAX_FRAGS];
+	struct bio_vec out[SIW_LLP_MAX_FRAGS];
 	u8 nout;
 	bool eor;
 	u8 rtr;
@@ -147,6 +148,7 @@ struct siw_tx {
 	struct siw_wqe wqe;
 	struct siw_tx_msg msg;
 	struct term_quote quote;
+	struct siw_mem_hints mems;
 	void *scratch;
 	struct tasklet_struct tasklet;
 	struct work_struct work;
@@ -171,17 +173,18 @@ void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
 
 /* sq.c: taking work requests out of a send ring */
 int siw_sq_load(struct siw_qp *qp, struct siw_wqe *wqe);
-bool siw_sq_posted(struct siw_qp *qp);
+bool siw_sq_posted(const struct siw_qp *qp);
 u8 siw_sq_opcode(const struct siw_wqe *wqe);
 bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode);
 
 /* lend.c: payload by reference */
 bool siw_tx_may_lend(struct siw_qp *qp);
-int siw_tx_lend(struct siw_qp *qp, struct siw_llp_frag *run, int max, u32 len);
+int siw_tx_lend(struct siw_qp *qp, struct bio_vec *run, int max, u32 len);
 bool siw_tx_lends(const struct siw_qp *qp);
 
 /* tx_msg.c: from work requests to FPDUs */
 int siw_tx_build(struct siw_qp *qp, gfp_t gfp);
+bool siw_tx_more(const struct siw_qp *qp);
 bool siw_tx_owes_ack(const struct siw_qp *qp);
 int siw_tx_build_ack(struct siw_qp *qp, gfp_t gfp);
 bool siw_tx_build_terminate(struct siw_qp *qp, const void *term, u8 len);

@@ -22,15 +22,12 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 {
 	struct siw_tx *tx = &qp->tx;
 	struct page *page = siw_txbuf_page(&tx->buf);
-	struct siw_llp_frag *f = tx->nout ? &tx->out[tx->nout - 1] : NULL;
+	struct bio_vec *f = tx->nout ? &tx->out[tx->nout - 1] : NULL;
 
-	if (f && f->page == page && f->off + f->len == off) {
-		f->len += len;
+	if (f && f->bv_page == page && f->bv_offset + f->bv_len == off) {
+		f->bv_len += len;
 	} else {
-		f = &tx->out[tx->nout++];
-		f->page = page;
-		f->off = off;
-		f->len = len;
+		bvec_set_page(&tx->out[tx->nout++], page, len, off);
 		get_page(page);
 	}
 	siw_txbuf_commit(&tx->buf, len);
@@ -39,7 +36,7 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 }
 
 /* Adds pages that the caller has a reference on. */
-static void tx_append_runs(struct siw_qp *qp, const struct siw_llp_frag *run,
+static void tx_append_runs(struct siw_qp *qp, const struct bio_vec *run,
 			   int num)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -47,8 +44,8 @@ static void tx_append_runs(struct siw_qp *qp, const struct siw_llp_frag *run,
 
 	for (i = 0; i < num; i++) {
 		tx->out[tx->nout++] = run[i];
-		tx->out_len += run[i].len;
-		tx->built += run[i].len;
+		tx->out_len += run[i].bv_len;
+		tx->built += run[i].bv_len;
 	}
 }
 
@@ -109,7 +106,7 @@ static int tx_absent(struct siw_tx *tx, u32 stag, u64 to, u32 len)
 static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
 			 u32 off, void *dst, u32 len, u32 access)
 {
-	struct siw_mem *mem = siw_mem_begin(qp->sdev, sge->lkey);
+	struct siw_mem *mem = siw_mem_begin(qp->sdev, sge->lkey, &qp->tx.mems);
 	int rv = 0;
 
 	if (!mem)
@@ -215,7 +212,7 @@ static int tx_build_copied(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
 static int tx_build_lent(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
 			 gfp_t gfp)
 {
-	struct siw_llp_frag run[SIW_LLP_MAX_FRAGS - 2];
+	struct bio_vec run[SIW_LLP_MAX_FRAGS - 2];
 	u32 own = mpa_fpdu_size(ulpdu) - n;
 	struct siw_tx *tx = &qp->tx;
 	int room = SIW_LLP_MAX_FRAGS - 2 - tx->nout;
@@ -320,7 +317,7 @@ static void tx_start_read_resp(struct siw_qp *qp,
 	};
 }
 
-static bool tx_irq_waits(struct siw_qp *qp)
+static bool tx_irq_waits(const struct siw_qp *qp)
 {
 	/* pairs with the receiver's store behind the entry */
 	return qp->irq_head != smp_load_acquire(&qp->irq_tail);
@@ -377,7 +374,7 @@ static bool tx_sges_ok(struct siw_qp *qp, u32 access)
 
 		if (!sge->length)
 			continue;
-		mem = siw_mem_begin(qp->sdev, sge->lkey);
+		mem = siw_mem_begin(qp->sdev, sge->lkey, &qp->tx.mems);
 		if (!mem)
 			return false;
 		fault = siw_mem_check(mem, &qp->base, sge->laddr,
@@ -387,6 +384,18 @@ static bool tx_sges_ok(struct siw_qp *qp, u32 access)
 			return false;
 	}
 	return true;
+}
+
+/* May the payload be read? */
+static bool tx_source_ok(struct siw_qp *qp)
+{
+	const struct siw_wqe *wqe = &qp->tx.wqe;
+
+	/* what fits any FPDU is checked as it is copied: nothing of it was sent */
+	if (wqe->opcode != SIW_OP_SEND_WITH_IMM &&
+	    wqe->len <= ddp_max_payload(tx_mulpdu(qp), false))
+		return true;
+	return tx_sges_ok(qp, 0);
 }
 
 static void tx_start_payload(struct siw_qp *qp, u8 opcode, bool tagged)
@@ -615,7 +624,7 @@ static int tx_start_wqe(struct siw_qp *qp, gfp_t gfp)
 	case SIW_OP_SEND_WITH_IMM:
 	case SIW_OP_WRITE:
 	case SIW_OP_EXT_WRITE_WITH_IMM:
-		if (!tx_sges_ok(qp, 0))
+		if (!tx_source_ok(qp))
 			return tx_fail(qp, SIW_WC_LOC_PROT_ERR);
 		break;
 	default:
@@ -782,6 +791,20 @@ static bool tx_ack_now(const struct siw_qp *qp)
 {
 	return siw_tx_owes_ack(qp) &&
 	       (!qp->tx.out_len || !qp->tx.msg.active);
+}
+
+/**
+ * siw_tx_more() - is there another FPDU to build
+ * @qp: queue pair; the caller is the sender
+ *
+ * Context: process or softirq.
+ * Return: false if there is hardly one, though siw_tx_build() may find one.
+ */
+bool siw_tx_more(const struct siw_qp *qp)
+{
+	const struct siw_tx_msg *msg = &qp->tx.msg;
+
+	return msg->active || msg->imm || siw_sq_posted(qp) || tx_irq_waits(qp);
 }
 
 /**

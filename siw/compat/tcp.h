@@ -6,7 +6,6 @@
 #ifndef _SIW_COMPAT_TCP_H
 #define _SIW_COMPAT_TCP_H
 
-#include <linux/bvec.h>
 #include <linux/version.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -19,20 +18,16 @@
  * halves own it. Returns octets taken or a negative errno.
  */
 static inline int compat_tcp_send_pages(struct sock *sk,
-					const struct siw_llp_frag *frags,
+					const struct bio_vec *frags,
 					int nfrags, int flags)
 {
 	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
-	struct bio_vec bv[SIW_LLP_MAX_FRAGS];
 	size_t len = 0;
 	int i;
 
-	for (i = 0; i < nfrags; i++) {
-		bvec_set_page(&bv[i], frags[i].page, frags[i].len,
-			      frags[i].off);
-		len += frags[i].len;
-	}
-	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nfrags, len);
+	for (i = 0; i < nfrags; i++)
+		len += frags[i].bv_len;
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, frags, nfrags, len);
 	return tcp_sendmsg_locked(sk, &msg, len);
 }
 
@@ -44,7 +39,7 @@ static inline void compat_sk_hold_net(struct sock *sk)
 #else
 
 static inline int compat_tcp_send_pages(struct sock *sk,
-					const struct siw_llp_frag *frags,
+					const struct bio_vec *frags,
 					int nfrags, int flags)
 {
 	int i, n, sent = 0;
@@ -54,12 +49,13 @@ static inline int compat_tcp_send_pages(struct sock *sk,
 
 		if (i < nfrags - 1)
 			fl |= MSG_MORE | MSG_SENDPAGE_NOTLAST;
-		n = tcp_sendpage_locked(sk, frags[i].page, frags[i].off,
-					frags[i].len, fl);
+		n = tcp_sendpage_locked(sk, frags[i].bv_page,
+					frags[i].bv_offset,
+					frags[i].bv_len, fl);
 		if (n < 0)
 			return sent ? sent : n;
 		sent += n;
-		if (n < frags[i].len)
+		if (n < (int)frags[i].bv_len)
 			return sent;
 	}
 	/* no MSG_EOR for pages here: close the segment by hand */

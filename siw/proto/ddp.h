@@ -66,7 +66,24 @@ static inline u8 ddp_hdr_len(u8 ctrl)
  *
  * Context: any.
  */
-void ddp_decode(const void *hdr, struct ddp_seg *seg);
+static inline void ddp_decode(const void *hdr, struct ddp_seg *seg)
+{
+	const struct ddp_tagged_hdr *t = hdr;
+	const struct ddp_untagged_hdr *u = hdr;
+
+	seg->tagged = t->ddp_ctrl & DDP_TAGGED;
+	seg->last = t->ddp_ctrl & DDP_LAST;
+	seg->hdr_len = ddp_hdr_len(t->ddp_ctrl);
+	if (seg->tagged) {
+		seg->stag = be32_to_cpu(t->stag);
+		seg->to = be64_to_cpu(t->to);
+	} else {
+		seg->ulp_word = be32_to_cpu(u->ulp_word);
+		seg->qn = be32_to_cpu(u->qn);
+		seg->msn = be32_to_cpu(u->msn);
+		seg->mo = be32_to_cpu(u->mo);
+	}
+}
 
 /**
  * ddp_put_tagged() - write a tagged header

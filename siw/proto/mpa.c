@@ -404,12 +404,16 @@ u32 mpa_seal(void *fpdu, bool crc_on)
 	u32 ulpdu_len = mpa_get_len(fpdu);
 	u32 size = mpa_fpdu_size(ulpdu_len);
 	u8 *p = fpdu;
+	u8 *crc = p + size - MPA_CRC_SIZE;
+	u8 *pad = p + MPA_LEN_SIZE + ulpdu_len;
 
-	memset(p + MPA_LEN_SIZE + ulpdu_len, 0,
-	       size - MPA_LEN_SIZE - ulpdu_len);
+	/* so few that a call would cost more */
+	while (pad < crc)
+		*pad++ = 0;
 	if (crc_on)
-		mpa_crc_put(p + size - MPA_CRC_SIZE,
-			    mpa_crc_add(MPA_CRC_INIT, p, size - MPA_CRC_SIZE));
+		mpa_crc_put(crc, mpa_crc_add(MPA_CRC_INIT, p, crc - p));
+	else
+		memset(crc, 0, MPA_CRC_SIZE);
 	return size;
 }
 
