@@ -32,6 +32,23 @@ static inline void siw_cursor_buf(struct siw_cursor *c, const void *buf,
 	*c = (struct siw_cursor) { .p = buf, .avail = len };
 }
 
+/* Fragments that are neighbours in memory, as of a large page, are one run. */
+static inline void siw_cursor_frag(struct siw_cursor *c,
+				   const struct skb_shared_info *sh)
+{
+	const skb_frag_t *f = &sh->frags[c->frag++];
+
+	c->p = skb_frag_address(f);
+	c->avail = skb_frag_size(f);
+	while (c->frag < sh->nr_frags) {
+		f = &sh->frags[c->frag];
+		if (skb_frag_address(f) != c->p + c->avail)
+			break;
+		c->avail += skb_frag_size(f);
+		c->frag++;
+	}
+}
+
 static inline void siw_cursor_next(struct siw_cursor *c)
 {
 	const struct skb_shared_info *sh;
@@ -41,10 +58,7 @@ static inline void siw_cursor_next(struct siw_cursor *c)
 			return;
 		sh = skb_shinfo(c->skb);
 		if (c->frag < sh->nr_frags) {
-			const skb_frag_t *f = &sh->frags[c->frag++];
-
-			c->p = skb_frag_address(f);
-			c->avail = skb_frag_size(f);
+			siw_cursor_frag(c, sh);
 		} else {
 			c->skb = c->list;
 			if (!c->skb)

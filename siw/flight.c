@@ -33,9 +33,10 @@ static bool flight_push(struct siw_qp *qp, const struct siw_flight *fl,
  */
 bool siw_flight_full(struct siw_qp *qp)
 {
-	/* the entry was read before its place is used again */
-	return READ_ONCE(qp->flight_tail) -
-	       smp_load_acquire(&qp->flight_head) >= qp->sq_size;
+	/* the entry was read before its place is used again: flight_pop() */
+	u32 head = smp_load_acquire(&qp->flight_head);
+
+	return READ_ONCE(qp->flight_tail) - head >= qp->sq_size;
 }
 
 /**

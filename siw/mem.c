@@ -5,6 +5,7 @@
 #include <linux/bottom_half.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <siw_ext_abi.h>
@@ -394,28 +395,35 @@ void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 }
 
 /**
- * siw_mem_copy_from() - fetch octets
+ * siw_mem_room() - how far memory goes
  * @mem: memory
- * @to: tagged offset of the first; the range was checked, and is present
- * @dst: destination
- * @len: number of octets
+ * @to: tagged offset of an octet that was checked
+ *
+ * Context: any. Return: octets from @to to its end.
+ */
+u64 siw_mem_room(const struct siw_mem *mem, u64 to)
+{
+	if (mem->kind == SIW_MEM_DMA)
+		return U64_MAX - to;
+	return mem->va + mem->len - to;
+}
+
+/**
+ * siw_mem_span_next() - find the next octets of a span
+ * @s: span, @s->left is not 0
+ *
+ * The null region reads as the page of zeros.
  *
  * Context: between siw_mem_begin() and _end().
  */
-void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len)
+void siw_mem_span_next(struct siw_mem_span *s)
 {
-	if (unlikely(mem->kind == SIW_MEM_NULL)) {
-		memset(dst, 0, len);
-		return;
-	}
-	while (len) {
-		u32 n = len;
-		const void *p = mem_at(mem, to, &n);
-
-		memcpy(dst, p, n);
-		dst += n;
-		to += n;
-		len -= n;
+	s->run = min_t(u64, s->left, SZ_1M);
+	if (unlikely(s->mem->kind == SIW_MEM_NULL)) {
+		s->p = page_address(ZERO_PAGE(0));
+		s->run = min_t(u32, s->run, PAGE_SIZE);
+	} else {
+		s->p = mem_at(s->mem, s->to, &s->run);
 	}
 }
 

@@ -9,7 +9,9 @@
 #include <linux/atomic.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #include <rdma/ib_verbs.h>
 
@@ -112,6 +114,22 @@ struct siw_mem_hints {
 	} hint[SIW_MEM_HINTS];
 };
 
+/**
+ * struct siw_mem_span - octets of one region, in sequence
+ * @mem: from siw_mem_begin(), NULL: the span is closed
+ * @to: tagged offset of the next octet
+ * @left: octets from @to on that were checked, and are present
+ * @p: next octet
+ * @run: octets at @p
+ */
+struct siw_mem_span {
+	struct siw_mem *mem;
+	u64 to;
+	u64 left;
+	u8 *p;
+	u32 run;
+};
+
 /* No window can be bound to a region any more. */
 #define SIW_MEM_NO_WINDOWS	INT_MIN
 
@@ -156,7 +174,8 @@ enum siw_mem_fault siw_mem_check_range(const struct siw_mem *mem, u64 to,
 				       u64 len);
 void siw_mem_copy_to(const struct siw_mem *mem, u64 to, const void *src,
 		     u32 len);
-void siw_mem_copy_from(const struct siw_mem *mem, u64 to, void *dst, u32 len);
+u64 siw_mem_room(const struct siw_mem *mem, u64 to);
+void siw_mem_span_next(struct siw_mem_span *s);
 void *siw_mem_ptr(const struct siw_mem *mem, u64 to);
 struct page *siw_mem_lend(const struct siw_mem *mem, u64 to, u32 *off,
 			  u32 *len);
@@ -164,6 +183,47 @@ struct page *siw_mem_lend(const struct siw_mem *mem, u64 to, u32 *off,
 void siw_mem_revoke(struct siw_mem *mem);
 enum siw_mem_fault siw_mem_invalidate(const struct ib_qp *qp, u32 stag,
 				      bool remote);
+
+static inline void siw_mem_span_skip(struct siw_mem_span *s, u32 n)
+{
+	s->p += n;
+	s->run -= n;
+	s->to += n;
+	s->left -= n;
+}
+
+/* Fetches @len octets, at most @s->left, between siw_mem_begin() and _end(). */
+static inline void siw_mem_span_read(struct siw_mem_span *s, void *dst, u32 len)
+{
+	while (len) {
+		u32 n;
+
+		if (!s->run)
+			siw_mem_span_next(s);
+		n = min(len, s->run);
+		memcpy(dst, s->p, n);
+		siw_mem_span_skip(s, n);
+		dst += n;
+		len -= n;
+	}
+}
+
+/* Places octets; as siw_mem_span_read(). Not in the null region. */
+static inline void siw_mem_span_write(struct siw_mem_span *s, const void *src,
+				      u32 len)
+{
+	while (len) {
+		u32 n;
+
+		if (!s->run)
+			siw_mem_span_next(s);
+		n = min(len, s->run);
+		memcpy(s->p, src, n);
+		siw_mem_span_skip(s, n);
+		src += n;
+		len -= n;
+	}
+}
 
 /*
  * Keeps windows from being bound to a region from now on; false if some are

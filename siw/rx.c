@@ -170,8 +170,8 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		   u32 size, bool checked)
 {
 	const u8 *hdr = qp->rx.hdr + MPA_LEN_SIZE;
+	struct ddp_seg *seg = &qp->rx.seg;
 	struct siw_cursor payload = *c;
-	struct ddp_seg seg;
 	enum iw_err err;
 	u32 n;
 
@@ -180,12 +180,12 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 		return -EPIPE;
 	}
 	n = rx_copy_hdr(qp, c, MPA_LEN_SIZE + ulpdu_len) - MPA_LEN_SIZE;
-	err = rdmap_decode(hdr, ulpdu_len, qp->rx.proto.ops, &seg);
+	err = rdmap_decode(hdr, ulpdu_len, qp->rx.proto.ops, seg);
 	if (!err)
-		err = rdmap_rx_check(&qp->rx.proto, &seg);
+		err = rdmap_rx_check(&qp->rx.proto, seg);
 	if (!err) {
-		siw_cursor_skip(&payload, MPA_LEN_SIZE + seg.hdr_len);
-		err = siw_rx_segment(qp, &seg, hdr, &payload);
+		siw_cursor_skip(&payload, MPA_LEN_SIZE + seg->hdr_len);
+		err = siw_rx_segment(qp, seg, hdr, &payload);
 	}
 	if (unlikely(err)) {
 		if (err == IW_ERR_NO_BUFFER && (rx_wait_for_pages(&qp->rx) ||
@@ -196,8 +196,8 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 	}
 	qp->rx.paused = false;
 	qp->rx.lost = false;
-	rdmap_rx_commit(&qp->rx.proto, &seg);
-	qp->rx.ended = seg.last && rdmap_is_acked(&seg);
+	rdmap_rx_commit(&qp->rx.proto, seg);
+	qp->rx.ended = seg->last && rdmap_is_acked(seg);
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
 				  BIT(SIW_QPF_FIRST_FPDU))))
 		rx_first_fpdu(qp);
@@ -339,18 +339,17 @@ static int rx_collect(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 
 static u32 rx_peek_len(const struct siw_cursor *c)
 {
-	if (likely(c->avail >= MPA_LEN_SIZE)) {
-		return mpa_get_len(c->p);
-	} else {
-		struct siw_cursor h = *c;
-		u8 len[MPA_LEN_SIZE];
+	struct siw_cursor h;
+	u8 len[MPA_LEN_SIZE];
 
-		siw_cursor_copy(&h, len, sizeof(len));
-		return mpa_get_len(len);
-	}
+	if (likely(c->avail >= MPA_LEN_SIZE))
+		return siw_rx_ulpdu_len(c->p);
+	h = *c;
+	siw_cursor_copy(&h, len, sizeof(len));
+	return mpa_get_len(len);
 }
 
-/* One FPDU at @c, if it is whole. Octets taken; 0: it is cut; as rx_fpdu(). */
+/* FPDUs at @c, if the first one is whole. Octets taken; 0: it is cut; as rx_fpdu(). */
 static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 {
 	u32 ulpdu_len, size;
@@ -368,6 +367,8 @@ static int rx_in_place(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 		return rv;
 	rx_handled(&qp->rx);
 	siw_cursor_skip(c, size);
+	if (!qp->rx.seg.last)
+		size += siw_rx_run(qp, c, left - size);
 	return size;
 }
 

@@ -18,6 +18,12 @@
 struct sk_buff;
 struct siw_qp;
 
+/* ULPDU_Length of an FPDU that a process of this host may still write to. */
+static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
+{
+	return READ_ONCE(fpdu[0]) << 8 | READ_ONCE(fpdu[1]);
+}
+
 /**
  * struct siw_rx - all of it owned by who holds the socket's lock
  * @proto: stream state: MSNs, message in progress
@@ -45,6 +51,7 @@ struct siw_qp;
  * @imm: Immediate Data that came ahead of its Send
  * @send_imm: there is some
  * @write_len: octets of the last Write, for Immediate Data
+ * @seg: the FPDU being handled, or that was handled last
  * @wire: octets of the stream that the FPDU being handled takes
  * @done: stream position behind the last FPDU handled
  * @ack: that behind the last one that ended a request of the peer, read by the
@@ -82,6 +89,7 @@ struct siw_rx {
 	__be32 imm;
 	bool send_imm;
 	u32 write_len;
+	struct ddp_seg seg;
 	u32 wire;
 	u64 done;
 	u64 ack;
@@ -104,8 +112,14 @@ void siw_rx_finish(struct siw_qp *qp);
 /* rx.c: octets of the stream into FPDUs */
 int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len);
 
-/* rx_msg.c: one segment */
 struct siw_cursor;
+
+/* rx_run.c: segments that go on with a message */
+u32 siw_rx_run(struct siw_qp *qp, struct siw_cursor *c, u32 left);
+
+/* rx_msg.c: one segment */
+enum siw_mem_fault siw_rx_check(struct siw_qp *qp, const struct siw_mem *mem,
+				u64 to, u32 len, u32 access);
 enum iw_err siw_rx_segment(struct siw_qp *qp, const struct ddp_seg *seg,
 			   const void *ulpdu, struct siw_cursor *payload);
 

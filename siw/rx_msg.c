@@ -61,10 +61,18 @@ static enum iw_err rx_source_err(enum siw_mem_fault fault)
 	return map[fault];
 }
 
-/* As siw_mem_check(), and whether the QP is open for it at all. */
-static enum siw_mem_fault rx_check(struct siw_qp *qp,
-				   const struct siw_mem *mem, u64 to, u32 len,
-				   u32 access)
+/**
+ * siw_rx_check() - siw_mem_check(), and whether the QP is open for it at all
+ * @qp: queue pair
+ * @mem: from siw_mem_begin()
+ * @to: first octet
+ * @len: octets, not 0
+ * @access: IB_ACCESS_* right needed
+ *
+ * Context: the receiver. Return: as siw_mem_check().
+ */
+enum siw_mem_fault siw_rx_check(struct siw_qp *qp, const struct siw_mem *mem,
+				u64 to, u32 len, u32 access)
 {
 	enum siw_mem_fault fault = siw_mem_check(mem, &qp->base, to, len,
 						 access);
@@ -103,7 +111,7 @@ static enum siw_mem_fault rx_place_stag(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return SIW_MEM_BAD_STAG;
-	fault = rx_check(qp, mem, to, len, access);
+	fault = siw_rx_check(qp, mem, to, len, access);
 	if (!fault)
 		fault = rx_present(qp, mem, stag, to, len);
 	if (!fault)
@@ -339,7 +347,7 @@ static enum iw_err rx_check_source(struct siw_qp *qp, u32 stag, u64 to,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = rx_check(qp, mem, to, len, access);
+	fault = siw_rx_check(qp, mem, to, len, access);
 	siw_mem_end(mem);
 	return rx_source_err(fault);
 }
@@ -394,8 +402,8 @@ static enum iw_err rx_atomic_mem(struct siw_qp *qp,
 
 	if (!mem)
 		return IW_ERR_SRC_STAG;
-	fault = rx_check(qp, mem, req->to, sizeof(u64),
-			 IB_ACCESS_REMOTE_ATOMIC);
+	fault = siw_rx_check(qp, mem, req->to, sizeof(u64),
+			     IB_ACCESS_REMOTE_ATOMIC);
 	if (!fault)
 		fault = rx_present(qp, mem, req->stag, req->to, sizeof(u64));
 	if (!fault) {

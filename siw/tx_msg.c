@@ -69,23 +69,25 @@ static void *tx_reserve(struct siw_qp *qp, u32 size, gfp_t gfp)
 	return tx->scratch ? tx->scratch : p;
 }
 
-/* The FPDU at @fpdu is complete but for pad, markers and CRC. */
-static void tx_commit(struct siw_qp *qp, void *fpdu)
+/* Adds sealed FPDUs to the burst: one if it is still to be marked. */
+static void tx_commit(struct siw_qp *qp, void *fpdu, u32 len, u32 num)
 {
 	struct siw_tx *tx = &qp->tx;
 	u32 off = tx->buf.off;
-	u32 len;
 
-	if (tx->scratch) {
-		void *dst = page_address(siw_txbuf_page(&tx->buf)) + off;
-
-		len = mpa_seal(fpdu, false);
-		len = mpa_mark(dst, fpdu, tx->built, qp->conn.crc);
-	} else {
-		len = mpa_seal(fpdu, qp->conn.crc);
-	}
+	if (tx->scratch)
+		len = mpa_mark(page_address(siw_txbuf_page(&tx->buf)) + off,
+			       fpdu, tx->built, qp->conn.crc);
 	tx_append(qp, off, len);
-	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
+	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, num);
+}
+
+/* The FPDU at @fpdu is complete but for pad, markers and CRC. */
+static void tx_commit_one(struct siw_qp *qp, void *fpdu)
+{
+	u32 len = mpa_seal(fpdu, qp->conn.crc && !qp->tx.scratch);
+
+	tx_commit(qp, fpdu, len, 1);
 }
 
 /* ---------------------------------------------------------- payload --- */
@@ -103,32 +105,60 @@ static int tx_absent(struct siw_tx *tx, u32 stag, u64 to, u32 len)
 	return -EAGAIN;
 }
 
-static int tx_gather_one(struct siw_qp *qp, const struct siw_sge *sge,
-			 u32 off, void *dst, u32 len, u32 access)
+/* Opens the element at hand, for as much as a burst may need of it. */
+static int tx_open_source(struct siw_qp *qp, struct siw_mem_span *src)
 {
+	struct siw_tx_msg *msg = &qp->tx.msg;
+	const struct siw_sge *sge = &msg->sge[msg->cur];
+	u32 n = min_t(u32, sge->length - msg->cur_off, SIW_TX_BURST);
+	u64 to = sge->laddr + msg->cur_off;
 	struct siw_mem *mem = siw_mem_begin(qp->sdev, sge->lkey, &qp->tx.mems);
 	int rv = 0;
 
 	if (!mem)
 		return -EFAULT;
-	if (siw_mem_check(mem, &qp->base, sge->laddr + off, len, access))
+	if (siw_mem_check(mem, &qp->base, to, n,
+			  msg->remote ? IB_ACCESS_REMOTE_READ : 0))
 		rv = -EFAULT;
-	else if (unlikely(!siw_mem_present(mem, sge->laddr + off, len)))
-		rv = tx_absent(&qp->tx, sge->lkey, sge->laddr + off, len);
-	else
-		siw_mem_copy_from(mem, sge->laddr + off, dst, len);
-	siw_mem_end(mem);
-	return rv;
+	else if (unlikely(!siw_mem_present(mem, to, n)))
+		rv = tx_absent(&qp->tx, sge->lkey, to, n);
+	if (rv) {
+		siw_mem_end(mem);
+		return rv;
+	}
+	*src = (struct siw_mem_span) { .mem = mem, .to = to, .left = n };
+	return 0;
+}
+
+static void tx_close_source(struct siw_mem_span *src)
+{
+	if (src->mem)
+		siw_mem_end(src->mem);
+	src->mem = NULL;
+	src->left = 0;
+}
+
+/* Octets that are there, to be taken from an element that is open. */
+static int tx_source(struct siw_qp *qp, struct siw_mem_span *src)
+{
+	struct siw_tx_msg *msg = &qp->tx.msg;
+
+	tx_close_source(src);
+	while (msg->cur_off == msg->sge[msg->cur].length) {
+		msg->cur++;
+		msg->cur_off = 0;
+	}
+	return tx_open_source(qp, src);
 }
 
 /*
  * Copies the next @len octets of the message to @dst. -EAGAIN: none were, pages
  * are missing; -EFAULT.
  */
-static int tx_gather(struct siw_qp *qp, void *dst, u32 len)
+static int tx_gather(struct siw_qp *qp, struct siw_mem_span *src, void *dst,
+		     u32 len)
 {
 	struct siw_tx_msg *msg = &qp->tx.msg;
-	u32 access = msg->remote ? IB_ACCESS_REMOTE_READ : 0;
 	u32 cur_off = msg->cur_off;
 	u8 cur = msg->cur;
 	int rv;
@@ -138,32 +168,63 @@ static int tx_gather(struct siw_qp *qp, void *dst, u32 len)
 		return 0;
 	}
 	while (len) {
-		const struct siw_sge *sge = &msg->sge[cur];
-		u32 n = min(len, sge->length - cur_off);
+		u32 n;
 
-		rv = n ? tx_gather_one(qp, sge, cur_off, dst, n, access) : 0;
-		if (rv)
+		rv = src->left ? 0 : tx_source(qp, src);
+		if (rv) {
+			msg->cur = cur;
+			msg->cur_off = cur_off;
 			return rv;
+		}
+		n = min_t(u64, len, src->left);
+		siw_mem_span_read(src, dst, n);
+		msg->cur_off += n;
 		dst += n;
 		len -= n;
-		cur_off += n;
-		if (cur_off == sge->length) {
-			cur++;
-			cur_off = 0;
-		}
 	}
-	msg->cur = cur;
-	msg->cur_off = cur_off;
 	return 0;
 }
 
-static u32 tx_put_head(struct siw_tx_msg *msg, void *p, u32 n, bool last)
+/* The header of the next segment, of @n octets. Octets it takes. */
+static u32 tx_put_head(struct siw_tx_msg *msg, void *p, u32 n)
 {
+	bool last = msg->sent + n == msg->len;
+
 	if (msg->tagged)
 		return rdmap_put_tagged(p, msg->opcode, msg->stag,
 					msg->to + msg->sent, n, last);
 	return rdmap_put_untagged(p, msg->opcode, msg->stag, msg->msn,
 				  msg->sent, n, last);
+}
+
+static u32 tx_hdr_len(const struct siw_tx_msg *msg)
+{
+	return msg->tagged ? DDP_TAGGED_LEN : DDP_UNTAGGED_LEN;
+}
+
+static u32 tx_fpdu_size(const struct siw_tx_msg *msg, u32 n)
+{
+	return mpa_fpdu_size(tx_hdr_len(msg) + n);
+}
+
+/* Octets of payload in the next FPDU; 0: the message is sent, or has none. */
+static u32 tx_next_payload(const struct siw_tx_msg *msg, u32 mulpdu)
+{
+	bool last;
+
+	return ddp_next_payload(msg->len, msg->sent, mulpdu, msg->tagged,
+				&last);
+}
+
+/* What can be built at once, in the memory that was reserved. */
+static u32 tx_room(const struct siw_qp *qp)
+{
+	const struct siw_tx *tx = &qp->tx;
+
+	/* where the markers of the next one fall is not known yet */
+	if (unlikely(tx->scratch) || !tx->buf.num)
+		return 0;
+	return min_t(u32, siw_txbuf_room(&tx->buf), SIW_TX_BURST - tx->out_len);
 }
 
 /* ULPDU that fills the segment from here on, its markers included. */
@@ -184,24 +245,44 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 	return tx->mulpdu;
 }
 
-/* An FPDU of @n octets of payload, copied. 1, 0: not yet, or an error. */
-static int tx_build_copied(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
+/*
+ * FPDUs of the message, as many as the memory that was reserved has room for. 1, 0:
+ * not yet, or an error. @ulpdu: set to the length of the last one's ULPDU
+ */
+static int tx_build_copied(struct siw_qp *qp, u32 mulpdu, u32 *ulpdu,
 			   gfp_t gfp)
 {
-	void *p = tx_reserve(qp, mpa_fpdu_size(ulpdu), gfp);
-	u32 hdr;
+	struct siw_tx_msg *msg = &qp->tx.msg;
+	u32 n = tx_next_payload(msg, mulpdu);
+	void *p = tx_reserve(qp, tx_fpdu_size(msg, n), gfp);
+	u32 room = tx_room(qp);
+	struct siw_mem_span src;
+	u32 done = 0, fpdus = 0;
 	int rv;
 
 	if (!p)
 		return 0;
-	hdr = tx_put_head(&qp->tx.msg, p, n, last);
-	rv = tx_gather(qp, p + hdr, n);
-	if (rv == -EAGAIN)
+	src.mem = NULL;
+	src.left = 0;
+	do {
+		u32 hdr = tx_put_head(msg, p + done, n);
+
+		rv = tx_gather(qp, &src, p + done + hdr, n);
+		if (rv)
+			break;
+		*ulpdu = hdr - MPA_LEN_SIZE + n;
+		done += mpa_seal(p + done, qp->conn.crc && !qp->tx.scratch);
+		fpdus++;
+		msg->sent += n;
+		n = tx_next_payload(msg, mulpdu);
+	} while (n && done + tx_fpdu_size(msg, n) <= room);
+	tx_close_source(&src);
+	if (!fpdus && rv == -EAGAIN)
 		return 0;
 	qp->tx.lost = false;
-	if (rv)
+	if (!fpdus)
 		return rv;
-	tx_commit(qp, p);
+	tx_commit(qp, p, done, fpdus);
 	return 1;
 }
 
@@ -209,12 +290,12 @@ static int tx_build_copied(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
  * Likewise, the payload where it lies: what is in front of it and behind it are
  * neighbours in a page of ours, and so is the header of the FPDU that follows.
  */
-static int tx_build_lent(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
-			 gfp_t gfp)
+static int tx_build_lent(struct siw_qp *qp, u32 mulpdu, u32 *ulpdu, gfp_t gfp)
 {
 	struct bio_vec run[SIW_LLP_MAX_FRAGS - 2];
-	u32 own = mpa_fpdu_size(ulpdu) - n;
 	struct siw_tx *tx = &qp->tx;
+	u32 n = tx_next_payload(&tx->msg, mulpdu);
+	u32 own = tx_fpdu_size(&tx->msg, n) - n;
 	int room = SIW_LLP_MAX_FRAGS - 2 - tx->nout;
 	int num;
 	u32 hdr;
@@ -231,9 +312,9 @@ static int tx_build_lent(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
 	}
 	if (!num) {
 		tx->msg.lend = false;
-		return tx_build_copied(qp, ulpdu, n, last, gfp);
+		return tx_build_copied(qp, mulpdu, ulpdu, gfp);
 	}
-	hdr = tx_put_head(&tx->msg, p, n, last);
+	hdr = tx_put_head(&tx->msg, p, n);
 	memset(p + hdr, 0, own - hdr);
 	tx_append(qp, tx->buf.off, hdr);
 	tx_append_runs(qp, run, num);
@@ -241,36 +322,33 @@ static int tx_build_lent(struct siw_qp *qp, u32 ulpdu, u32 n, bool last,
 	siw_qp_stat_add(qp, SIW_STAT_TX_FPDUS, 1);
 	siw_qp_stat_add(qp, SIW_STAT_TX_LENT, n);
 	tx->msg.lent = true;
+	tx->msg.sent += n;
 	tx->lent = tx->built;
+	*ulpdu = hdr - MPA_LEN_SIZE + n;
 	return 1;
 }
 
-/* The next FPDU of the message in progress. 1, 0: not yet, or an error. */
-static int tx_build_segment(struct siw_qp *qp, gfp_t gfp)
+/* The next FPDUs of the message in progress. 1, 0: not yet, or an error. */
+static int tx_build_segments(struct siw_qp *qp, gfp_t gfp)
 {
 	struct siw_tx *tx = &qp->tx;
 	struct siw_tx_msg *msg = &tx->msg;
 	u32 mulpdu = tx_mulpdu(qp);
-	u32 n, ulpdu;
-	bool last;
+	u32 ulpdu;
 	int rv;
 
-	n = ddp_next_payload(msg->len, msg->sent, mulpdu, msg->tagged, &last);
-	ulpdu = n + (msg->tagged ? DDP_TAGGED_LEN : DDP_UNTAGGED_LEN);
-	if (unlikely(msg->lend) && n >= SIW_LEND_MIN)
-		rv = tx_build_lent(qp, ulpdu, n, last, gfp);
+	if (unlikely(msg->lend) &&
+	    tx_next_payload(msg, mulpdu) >= SIW_LEND_MIN)
+		rv = tx_build_lent(qp, mulpdu, &ulpdu, gfp);
 	else
-		rv = tx_build_copied(qp, ulpdu, n, last, gfp);
-	if (rv <= 0)
+		rv = tx_build_copied(qp, mulpdu, &ulpdu, gfp);
+	if (rv <= 0 || msg->sent < msg->len)
 		return rv;
-	if (last) {
-		msg->active = false;
-		/* the next message begins on a segment if this one had many */
-		tx->eor = msg->sent && ulpdu < mulpdu;
-		if (msg->remote)
-			atomic_dec(&qp->irq_busy);
-	}
-	msg->sent += n;
+	msg->active = false;
+	/* the next message begins on a segment if this one had many */
+	tx->eor = msg->len > ulpdu && ulpdu < mulpdu;
+	if (msg->remote)
+		atomic_dec(&qp->irq_busy);
 	return 1;
 }
 
@@ -289,7 +367,7 @@ static int tx_atomic_resp(struct siw_qp *qp, const struct siw_irq_entry *e,
 	if (!p)
 		return 0;
 	rdmap_put_atomic_resp(p, qp->tx.msn.resp++, &resp);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	atomic_dec(&qp->irq_busy);
 	return 1;
 }
@@ -431,7 +509,7 @@ static int tx_put_imm(struct siw_qp *qp, u8 opcode, u32 kind, gfp_t gfp)
 		return 0;
 	rdmap_put_imm(p, opcode, tx->msn.send++,
 		      (__force __be32)tx->wqe.imm, kind);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	return 1;
 }
 
@@ -500,7 +578,7 @@ static int tx_read_req(struct siw_qp *qp, gfp_t gfp)
 	tx_note(qp, SIW_FLIGHT_READ, 0, 0, &e.flight);
 	siw_orq_add(qp, &e);
 	rdmap_put_read_req(p, qp->tx.msn.req++, &req);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	return 1;
 }
 
@@ -530,7 +608,7 @@ static int tx_atomic_req(struct siw_qp *qp, gfp_t gfp)
 	tx_note(qp, SIW_FLIGHT_READ, 0, 0, &e.flight);
 	siw_orq_add(qp, &e);
 	rdmap_put_atomic_req(p, qp->tx.msn.req++, &req);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	return 1;
 }
 
@@ -692,7 +770,7 @@ static int tx_continue(struct siw_qp *qp, gfp_t gfp)
 	int rv;
 
 	if (msg->active) {
-		rv = tx_build_segment(qp, gfp);
+		rv = tx_build_segments(qp, gfp);
 		if (rv < 0) {
 			msg->active = false;
 			msg->imm = 0;
@@ -742,7 +820,7 @@ static int tx_send_rtr(struct siw_qp *qp, gfp_t gfp)
 		rdmap_put_write(p, 1, 0, 0, true);
 		break;
 	}
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	qp->tx.rtr = SIW_RTR_MSG_NONE;
 	return 1;
 }
@@ -779,7 +857,7 @@ int siw_tx_build_ack(struct siw_qp *qp, gfp_t gfp)
 		return 0;
 	pos = READ_ONCE(qp->rx.ack);
 	rdmap_put_ack(p, pos);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	WRITE_ONCE(tx->ack, pos);
 	/* the message in progress goes on with a segment of its own */
 	tx->eor = tx->msg.active;
@@ -860,6 +938,6 @@ bool siw_tx_build_terminate(struct siw_qp *qp, const void *term, u8 len)
 	if (!p)
 		return false;
 	rdmap_put_terminate(p, term, len);
-	tx_commit(qp, p);
+	tx_commit_one(qp, p);
 	return true;
 }

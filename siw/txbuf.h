@@ -5,7 +5,7 @@
 #ifndef _SIW_TXBUF_H
 #define _SIW_TXBUF_H
 
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 
 /* The largest FPDU built; larger segments carry several. */
@@ -43,6 +43,17 @@ void siw_txbuf_free(struct siw_txbuf *b);
 static inline struct page *siw_txbuf_page(const struct siw_txbuf *b)
 {
 	return b->chunk[b->cur];
+}
+
+/**
+ * siw_txbuf_room() - octets there are at the reserved place
+ * @b: ring
+ *
+ * Context: the sender. Return: octets to the end of the present chunk.
+ */
+static inline u32 siw_txbuf_room(const struct siw_txbuf *b)
+{
+	return page_size(siw_txbuf_page(b)) - b->off;
 }
 
 /**

@@ -165,6 +165,48 @@ static inline u32 ddp_next_payload(u32 msg_len, u32 done, u32 mulpdu,
 }
 
 /**
+ * ddp_expect() - make a segment's header that of the next one of its message
+ * @hdr: header of a segment that is not the last, as received
+ * @pos: TO, or MO, of the next one
+ *
+ * Context: any.
+ */
+static inline void ddp_expect(void *hdr, u64 pos)
+{
+	struct ddp_untagged_hdr *u = hdr;
+	struct ddp_tagged_hdr *t = hdr;
+
+	if (t->ddp_ctrl & DDP_TAGGED)
+		t->to = cpu_to_be64(pos);
+	else
+		u->mo = cpu_to_be32(pos);
+}
+
+/**
+ * ddp_is_expected() - has a segment the header that was expected
+ * @hdr: from ddp_expect()
+ * @p: header of the segment, each octet of which is looked at once at most
+ *	in what decides
+ * @len: octets of the header
+ *
+ * Context: any.
+ * Return: true if all octets are the same.
+ */
+static inline bool ddp_is_expected(const void *hdr, const void *p, u32 len)
+{
+	u64 a[3], b[3];
+
+	/* they overlap: 14 octets are two words, 18 are three */
+	memcpy(&a[0], hdr, 8);
+	memcpy(&b[0], p, 8);
+	memcpy(&a[1], hdr + 4, 8);
+	memcpy(&b[1], p + 4, 8);
+	memcpy(&a[2], hdr + len - 8, 8);
+	memcpy(&b[2], p + len - 8, 8);
+	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]));
+}
+
+/**
  * ddp_range_err() - check a tagged range (RFC 5041 7.1)
  * @to: first octet
  * @len: octets, not 0

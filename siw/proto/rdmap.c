@@ -207,6 +207,14 @@ void rdmap_rx_commit(struct rdmap_rx *rx, const struct ddp_seg *seg)
 	rx->mo += seg->payload_len;
 }
 
+void rdmap_rx_advance(struct rdmap_rx *rx, const struct ddp_seg *seg, u32 len)
+{
+	if (seg->tagged)
+		rx->tag[tag_index(seg)].to += len;
+	else
+		rx->mo += len;
+}
+
 void rdmap_get_read_req(const void *hdr, struct rdmap_read_req *r)
 {
 	const struct rdmap_read_hdr *h = hdr;

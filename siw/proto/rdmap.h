@@ -180,6 +180,16 @@ enum iw_err rdmap_check_size(const struct ddp_seg *seg, u32 room);
 void rdmap_rx_commit(struct rdmap_rx *rx, const struct ddp_seg *seg);
 
 /**
+ * rdmap_rx_advance() - account for segments that went on with a message
+ * @rx: state
+ * @seg: a segment of the message, not the last, given to rdmap_rx_commit()
+ * @len: octets of payload of those behind it, none of which was the last
+ *
+ * Context: the stream's receive path.
+ */
+void rdmap_rx_advance(struct rdmap_rx *rx, const struct ddp_seg *seg, u32 len);
+
+/**
  * struct rdmap_read_req - RDMA Read Request in host order
  * @sink_stag: to echo as STag of the response
  * @sink_to: to echo as TO of the response

@@ -140,6 +140,36 @@ static void test_range(void **state)
 				 row[i].err);
 }
 
+/* The header of the next segment, and any that differs from it in one bit. */
+static void differs_in_each_bit(void *hdr, u32 len, u64 next, void *same)
+{
+	u8 *p = same;
+	u32 i;
+
+	ddp_expect(hdr, next);
+	assert_memory_equal(hdr, same, len);
+	assert_true(ddp_is_expected(hdr, same, len));
+	for (i = 0; i < len * 8; i++) {
+		p[i / 8] ^= 1 << i % 8;
+		assert_false(ddp_is_expected(hdr, same, len));
+		p[i / 8] ^= 1 << i % 8;
+	}
+}
+
+static void test_expected_header(void **state)
+{
+	struct ddp_untagged_hdr u, v;
+	struct ddp_tagged_hdr s, t;
+
+	(void)state;
+	ddp_put_tagged(&s, 0x40, 0x12345678, 0x1122334455667788, false);
+	ddp_put_tagged(&t, 0x40, 0x12345678, 0x1122334455667d08, false);
+	differs_in_each_bit(&s, sizeof(s), 0x1122334455667d08, &t);
+	ddp_put_untagged(&u, 0x43, 0xa0b0c0d0, 0, 7, 0x01020304, false);
+	ddp_put_untagged(&v, 0x43, 0xa0b0c0d0, 0, 7, 0x01020904, false);
+	differs_in_each_bit(&u, sizeof(u), 0x01020904, &v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_max_payload),
 		cmocka_unit_test(test_segmentation),
 		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_expected_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,6 +405,36 @@ static void test_vectors_in_sequence(void **state)
 	assert_false(rx.open || rx.tag[0].open);
 }
 
+/* As if each of the segments had been given to rdmap_rx_commit(). */
+static void test_advance(void **state)
+{
+	struct ddp_seg write = tagged(RDMAP_WRITE, 7, 1000, 50, false);
+	struct ddp_seg resp = tagged(RDMAP_READ_RESP, 9, 500, 50, false);
+	struct ddp_seg send = untagged(RDMAP_SEND, 1, 0, 100, false);
+	struct rdmap_rx rx;
+
+	(void)state;
+	start(&rx);
+	assert_int_equal(feed(&rx, &write), IW_OK);
+	assert_int_equal(feed(&rx, &resp), IW_OK);
+	assert_int_equal(feed(&rx, &send), IW_OK);
+	rdmap_rx_advance(&rx, &write, 3000);
+	rdmap_rx_advance(&rx, &resp, 4000);
+	rdmap_rx_advance(&rx, &send, 5000);
+	assert_true(rx.tag[0].to == 4050);
+	assert_true(rx.tag[1].to == 4550);
+	assert_int_equal(rx.mo, 5100);
+	assert_int_equal(feed_tagged(&rx, RDMAP_READ_RESP, 9, 550, 1, true),
+			 IW_ERR_RESP_BOUNDS);
+	assert_int_equal(feed_tagged(&rx, RDMAP_READ_RESP, 9, 4550, 1, true),
+			 IW_OK);
+	assert_int_equal(feed_tagged(&rx, RDMAP_WRITE, 7, 4050, 1, true), IW_OK);
+	assert_int_equal(feed_untagged(&rx, RDMAP_SEND, 1, 100, 1, true),
+			 IW_ERR_MO);
+	assert_int_equal(feed_untagged(&rx, RDMAP_SEND, 1, 5100, 1, true),
+			 IW_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_receive_size),
 		cmocka_unit_test(test_rx_ack),
 		cmocka_unit_test(test_rx_acked),
+		cmocka_unit_test(test_advance),
 		cmocka_unit_test(test_rx_alien_queue),
 		cmocka_unit_test(test_vectors_in_sequence),
 	};

@@ -216,3 +216,49 @@ def responder_out_of_patience(t):
     t.silent(c, 0.1)
     c.take(SEND)
     t.saw('sent first')
+
+
+@case(170, text=('F', 'Write and Send of 10 segments in one TCP segment, the seventh deviates',
+                 'TERM by what deviates; those in front of it placed, nothing else',
+                 ('DDP-16', 'DDP-18', 'DDP-19', 'MPA-26')))
+def deviation_in_a_row(t):
+    """What goes on with a message is judged like what begins one."""
+    def write(c, off=96, **seventh):
+        row = [{'stag': c.r1.stag, 'to': c.r1.to + 16 * i} for i in range(10)]
+        row[6].update(seventh, to=c.r1.to + off)
+        return [tagged(WRITE, payload=bytes([48 + i]) * 16, last=i == 9, **how)
+                for i, how in enumerate(row)]
+
+    def send(c, num=10, **seventh):
+        row = [{'mo': 4 * i, 'last': i == num - 1} for i in range(num)]
+        row[6].update(seventh)
+        return [c.untagged(SEND, b'abcd', count=False, **how) for how in row]
+
+    def refused(code, make, bad=6, flip=0, quote=True, but=(), **seventh):
+        s, c = t.open()
+        before = s.digest()
+        row = make(c, **seventh)
+        c.send(b''.join(c.frame(ulpdu, flip=flip if i == bad else 0)
+                        for i, ulpdu in enumerate(row)))
+        t.term(c, code, bad=row[bad], quote=quote)
+        t.untouched(s, before, but=but)
+
+    s, c = t.open()
+    c.send(b''.join(c.frame(ulpdu) for ulpdu in write(c) + send(c)))
+    c.next_msn(0)
+    t.alive(c)
+    t.want(s.fetch(c, c.r1, 0, 160) == b''.join(bytes([48 + i]) * 16 for i in range(10)),
+           'a good Write')
+    if s.agent:
+        t.want(s.recvs(2)[1]['data'] == b'abcd' * 10, 'a good Send')
+
+    refused('1/1/01', write, but=('R1',), off=4088)
+    refused(('1/1/00', '1/1/02', '0/1/00'), write, but=('R1',), stag=0xdeadbeef)
+    refused('2/0/02', write, flip=200, quote=False, but=('R1',))
+    refused('0/2/05', write, but=('R1',), rv=2)
+    refused('1/1/04', write, but=('R1',), dv=2)
+    refused('1/2/04', send, mo=28)
+    refused('1/2/03', send, msn=7)
+    refused('1/2/01', send, qn=5)
+    refused('1/2/06', send, dv=2)
+    refused(('1/2/05', '1/2/02'), send, bad=16, num=20)
