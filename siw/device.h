@@ -120,11 +120,12 @@ static inline bool siw_count_get(atomic_t *count, int limit)
 }
 
 /*
- * Work of all devices, unbound. On the first one nothing sleeps for long; ends of
- * connections wait for peers, and page faults for whoever serves the memory, which
- * must not hold up others.
+ * Work of all devices, unbound but for receiving, which chooses its CPU. On the first
+ * two nothing sleeps for long; ends of connections wait for peers, and page faults
+ * for whoever serves the memory, which must not hold up others.
  */
 extern struct workqueue_struct *siw_wq;
+extern struct workqueue_struct *siw_rx_wq;
 extern struct workqueue_struct *siw_start_wq;
 extern struct workqueue_struct *siw_end_wq;
 extern struct workqueue_struct *siw_fault_wq;

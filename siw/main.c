@@ -18,6 +18,7 @@ MODULE_VERSION(SIW_VERSION);
 MODULE_ALIAS_RDMA_LINK("siw");
 
 struct workqueue_struct *siw_wq;
+struct workqueue_struct *siw_rx_wq;
 struct workqueue_struct *siw_start_wq;
 struct workqueue_struct *siw_end_wq;
 struct workqueue_struct *siw_fault_wq;
@@ -30,6 +31,8 @@ static void siw_free_queues(void)
 		destroy_workqueue(siw_end_wq);
 	if (siw_start_wq)
 		destroy_workqueue(siw_start_wq);
+	if (siw_rx_wq)
+		destroy_workqueue(siw_rx_wq);
 	if (siw_wq)
 		destroy_workqueue(siw_wq);
 }
@@ -38,6 +41,8 @@ static int siw_alloc_queues(void)
 {
 	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
 				 0);
+	siw_rx_wq = alloc_workqueue("siw_rx", WQ_HIGHPRI | WQ_MEM_RECLAIM |
+				    WQ_CPU_INTENSIVE, 0);
 	siw_start_wq = alloc_ordered_workqueue("siw_start",
 					       WQ_HIGHPRI | WQ_MEM_RECLAIM);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
@@ -49,7 +54,7 @@ static int siw_alloc_queues(void)
 	siw_fault_wq = alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
 				       WQ_MEM_RECLAIM,
 				       WQ_UNBOUND_MAX_ACTIVE);
-	if (siw_wq && siw_start_wq && siw_end_wq && siw_fault_wq)
+	if (siw_wq && siw_rx_wq && siw_start_wq && siw_end_wq && siw_fault_wq)
 		return 0;
 	siw_free_queues();
 	return -ENOMEM;

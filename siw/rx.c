@@ -10,10 +10,13 @@
  * small amounts, in a worker for a bulk stream, so that the sender's CPU, which
  * often runs the callback, does not copy for both ends.
  */
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sched/isolation.h>
 #include <linux/skbuff.h>
+#include <linux/topology.h>
 
 #include "cm.h"
 #include "counter.h"
@@ -424,17 +427,41 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 /* ------------------------------------------------------- who runs it --- */
 
+/* Goes on where it runs. */
 static void rx_queue(struct siw_qp *qp, unsigned long delay)
 {
-	queue_delayed_work(siw_qp_wq(qp, siw_wq), &qp->rx.work, delay);
+	queue_delayed_work(siw_qp_wq(qp, siw_rx_wq), &qp->rx.work, delay);
+}
+
+/*
+ * The CPU that takes in the packets of a bulk stream goes on to do so, and on one
+ * host is the sender's. The scheduler would leave the worker here, where it was
+ * woken, if all CPUs have something to do, be it that applications poll.
+ */
+static int rx_other_cpu(const struct siw_qp *qp)
+{
+	unsigned int cpu, here = raw_smp_processor_id();
+	unsigned int others = max(num_online_cpus(), 2U) - 1;
+	unsigned int start = (here + 1 + qp->qpn % others) % nr_cpu_ids;
+
+	for_each_cpu_wrap(cpu, cpumask_of_node(cpu_to_node(here)), start) {
+		if (cpu != here && cpu_online(cpu) &&
+		    housekeeping_cpu(cpu, HK_TYPE_WQ))
+			return cpu;
+	}
+	return here;
 }
 
 static void rx_defer(struct siw_qp *qp)
 {
-	if (!test_and_set_bit(0, &qp->rx.deferred)) {
-		siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
+	if (test_and_set_bit(0, &qp->rx.deferred))
+		return;
+	siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
+	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
 		rx_queue(qp, 0);
-	}
+	else
+		queue_delayed_work_on(rx_other_cpu(qp), siw_rx_wq,
+				      &qp->rx.work, 0);
 }
 
 /* What softirq could not get, either. */
