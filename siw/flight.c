@@ -93,14 +93,18 @@ static bool flight_pop(struct siw_qp *qp, u64 pos, bool *fire)
 	return true;
 }
 
-/* Completes what is done, and lets interrupts in now and then. */
-static void flight_pop_unlock(struct siw_qp *qp, u64 pos, unsigned long irq)
+/*
+ * Completes what is done, and lets interrupts in now and then. True: there was no
+ * room at some time.
+ */
+static bool flight_pop_unlock(struct siw_qp *qp, u64 pos, unsigned long irq)
 	__releases(&qp->sq_lock)
 {
-	bool fire;
+	bool fire, full = false;
 	int n;
 
 	for (;;) {
+		full |= siw_flight_full(qp);
 		fire = false;
 		for (n = 0; n < SIW_FLUSH_BATCH && flight_pop(qp, pos, &fire); n++)
 			;
@@ -108,7 +112,7 @@ static void flight_pop_unlock(struct siw_qp *qp, u64 pos, unsigned long irq)
 		if (fire)
 			siw_cq_notify(qp->scq);
 		if (n < SIW_FLUSH_BATCH)
-			return;
+			return full;
 		spin_lock_irqsave(&qp->sq_lock, irq);
 	}
 }
@@ -132,15 +136,12 @@ void siw_flight_sent(struct siw_qp *qp, u64 pos)
 static void flight_advance(struct siw_qp *qp, u64 *mark, u64 pos)
 {
 	unsigned long irq;
-	bool full;
 
 	spin_lock_irqsave(&qp->sq_lock, irq);
 	if (pos > *mark)
 		*mark = pos;
-	full = siw_flight_full(qp);
-	flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq);
 	/* the sender may have stopped for want of a place */
-	if (full)
+	if (flight_pop_unlock(qp, READ_ONCE(qp->tx.taken), irq))
 		siw_tx_kick(qp);
 }
 

@@ -47,10 +47,7 @@ static int siw_alloc_queues(void)
 					       WQ_HIGHPRI | WQ_MEM_RECLAIM);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				     WQ_UNBOUND_MAX_ACTIVE);
-	/*
-	 * The others flush work that may be here, and must not be warned of it. With
-	 * the workers of siw_wq: no work runs here while it still does there.
-	 */
+	/* the others flush work that may be here, and must not be warned of it */
 	siw_fault_wq = alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
 				       WQ_MEM_RECLAIM,
 				       WQ_UNBOUND_MAX_ACTIVE);

@@ -128,7 +128,8 @@ void siw_mem_free(struct siw_mem *mem)
 void siw_mem_remove(struct siw_mem *mem)
 {
 	xa_erase(&mem->sdev->mems, mem_index(mem->stag));
-	/* who has missed it is waited for by RCU; see mem_hinted() */
+	/* who has missed it is waited for by RCU; pairs with mem_hinted() */
+	smp_mb__before_atomic();
 	atomic_long_inc(&mem->sdev->mems_gen);
 	siw_mem_revoke(mem);
 	if (mem->odp)
@@ -158,7 +159,8 @@ struct siw_mem *siw_mem_find(struct siw_device *sdev, u32 stag)
 static struct siw_mem *mem_hinted(struct siw_device *sdev, u32 stag,
 				  struct siw_mem_hints *hints)
 {
-	unsigned long gen = atomic_long_read(&sdev->mems_gen);
+	/* before the table; pairs with siw_mem_remove() */
+	unsigned long gen = atomic_long_read_acquire(&sdev->mems_gen);
 	u32 i = mem_index(stag) % SIW_MEM_HINTS;
 	struct siw_mem *mem = hints->hint[i].mem;
 
@@ -418,7 +420,7 @@ u64 siw_mem_room(const struct siw_mem *mem, u64 to)
  */
 void siw_mem_span_next(struct siw_mem_span *s)
 {
-	s->run = min_t(u64, s->left, SZ_1M);
+	s->run = min_t(u64, s->left, SZ_64K);
 	if (unlikely(s->mem->kind == SIW_MEM_NULL)) {
 		s->p = page_address(ZERO_PAGE(0));
 		s->run = min_t(u32, s->run, PAGE_SIZE);

@@ -159,7 +159,7 @@ enum siw_qp_layout {
  * @sq_get: next element the sender takes; owned by the sender (TX_BUSY)
  * @rq_put: next element a kernel user fills; under @rq_lock
  * @rq_get: next element to consume; under @rq_lock
- * @sq_lock: guards kernel posting to @sq, the flight list and @ctrl
+ * @sq_lock: guards kernel posting to @sq, what leaves the flight list, @ctrl
  * @rq_lock: guards kernel posting to @rq and taking from it
  * @sq_mem: memory of @sq
  * @rq_mem: memory of @rq
@@ -237,7 +237,7 @@ struct siw_qp {
 	u32 sq_get;
 	u32 rq_put;
 	u32 rq_get;
-	spinlock_t sq_lock;	/* @sq posting, @flight */
+	spinlock_t sq_lock;	/* see above */
 	spinlock_t rq_lock;	/* @rq posting and taking */
 	struct siw_ring *sq_mem;
 	struct siw_ring *rq_mem;

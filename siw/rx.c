@@ -427,7 +427,6 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 /* ------------------------------------------------------- who runs it --- */
 
-/* Goes on where it runs. */
 static void rx_queue(struct siw_qp *qp, unsigned long delay)
 {
 	queue_delayed_work(siw_qp_wq(qp, siw_rx_wq), &qp->rx.work, delay);
@@ -438,18 +437,34 @@ static void rx_queue(struct siw_qp *qp, unsigned long delay)
  * host is the sender's. The scheduler would leave the worker here, where it was
  * woken, if all CPUs have something to do, be it that applications poll.
  */
-static int rx_other_cpu(const struct siw_qp *qp)
+static int rx_choose_cpu(const struct siw_qp *qp, int here)
 {
-	unsigned int cpu, here = raw_smp_processor_id();
-	unsigned int others = max(num_online_cpus(), 2U) - 1;
-	unsigned int start = (here + 1 + qp->qpn % others) % nr_cpu_ids;
+	const struct cpumask *node = cpumask_of_node(cpu_to_node(here));
+	unsigned int skip = qp->qpn % max(cpumask_weight(node), 1U);
+	int cpu, choice = here;
 
-	for_each_cpu_wrap(cpu, cpumask_of_node(cpu_to_node(here)), start) {
-		if (cpu != here && cpu_online(cpu) &&
-		    housekeeping_cpu(cpu, HK_TYPE_WQ))
-			return cpu;
+	for_each_cpu_wrap(cpu, node, here + 1) {
+		if (cpu == here || !cpu_online(cpu) ||
+		    !housekeeping_cpu(cpu, HK_TYPE_WQ) ||
+		    !housekeeping_cpu(cpu, HK_TYPE_DOMAIN))
+			continue;
+		choice = cpu;
+		if (!skip--)
+			break;
 	}
-	return here;
+	return choice;
+}
+
+static int rx_other_cpu(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	int here = raw_smp_processor_id();
+
+	if (unlikely(rx->cpu_here != here || !cpu_online(rx->cpu_other))) {
+		rx->cpu_other = rx_choose_cpu(qp, here);
+		rx->cpu_here = here;
+	}
+	return rx->cpu_other;
 }
 
 static void rx_defer(struct siw_qp *qp)
@@ -632,6 +647,17 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->ack = 0;
 }
 
+/*
+ * A QP that has met pages to fetch has its work on another queue since, where it may
+ * have been queued while it still ran on the first one.
+ */
+static void rx_cancel(struct siw_qp *qp)
+{
+	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
+		flush_workqueue(siw_rx_wq);
+	cancel_delayed_work_sync(&qp->rx.work);
+}
+
 /**
  * siw_rx_reset() - forget the connection
  * @qp: queue pair, no longer owner of the socket's events
@@ -642,7 +668,7 @@ void siw_rx_reset(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 
-	cancel_delayed_work_sync(&rx->work);
+	rx_cancel(qp);
 	kvfree(rx->buf);
 	rx->buf = NULL;
 	rx->buf_size = 0;
@@ -665,6 +691,7 @@ int siw_rx_init(struct siw_qp *qp)
 			     sges * sizeof(struct siw_sge), GFP_KERNEL);
 	if (!qp->rx.rqe)
 		return -ENOMEM;
+	qp->rx.cpu_here = -1;
 	INIT_DELAYED_WORK(&qp->rx.work, rx_work);
 	return 0;
 }
@@ -677,7 +704,7 @@ int siw_rx_init(struct siw_qp *qp)
  */
 void siw_rx_exit(struct siw_qp *qp)
 {
-	cancel_delayed_work_sync(&qp->rx.work);
+	rx_cancel(qp);
 	kvfree(qp->rx.buf);
 	kfree(qp->rx.rqe);
 }

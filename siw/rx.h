@@ -62,6 +62,8 @@ static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
  * @deferred: @work reads, the callback does not
+ * @cpu_here: CPU for which @cpu_other was chosen, -1: none
+ * @cpu_other: CPU for @work
  */
 struct siw_rx {
 	struct rdmap_rx proto;
@@ -99,6 +101,8 @@ struct siw_rx {
 	struct term_quote quote;
 	struct delayed_work work;
 	unsigned long deferred;
+	int cpu_here;
+	int cpu_other;
 };
 
 int siw_rx_init(struct siw_qp *qp);

@@ -204,9 +204,13 @@ static enum siw_mem_fault rx_scatter(struct siw_qp *qp, struct siw_cursor *c,
 
 	while (left) {
 		const struct siw_sge *sge = &rx->rqe->sge[cur];
-		u32 n = min(left, sge->length - cur_off);
 		enum siw_mem_fault fault = SIW_MEM_OK;
+		u32 n;
 
+		/* rdmap_check_size() has seen to it */
+		if (WARN_ON_ONCE(cur >= rx->rqe->num_sge))
+			return SIW_MEM_BOUNDS;
+		n = min(left, sge->length - cur_off);
 		if (n)
 			fault = rx_place_stag(qp, sge->lkey,
 					      sge->laddr + cur_off, c, n,

@@ -14,6 +14,9 @@
 #include "qp.h"
 #include "rx.h"
 
+/* Octets taken in one go, about: an FPDU may be as long. */
+#define RUN_MAX			(64 * 1024)
+
 /**
  * struct rx_run - segments that may follow
  * @sink: where their payload goes; @sink.left ends in front of what only the last
@@ -70,8 +73,10 @@ static bool run_open_send(struct siw_qp *qp, struct rx_run *run)
 	/* all elements may be full, and the message go on: an error */
 	if (rx->placed >= rx->room)
 		return false;
+	/* elements may have room for more than a message can have octets */
 	return run_open(qp, run, sge->lkey, sge->laddr + rx->cur_off,
-			sge->length - rx->cur_off, IB_ACCESS_LOCAL_WRITE);
+			min(sge->length - rx->cur_off, rx->room - rx->placed),
+			IB_ACCESS_LOCAL_WRITE);
 }
 
 static bool run_begin(struct siw_qp *qp, struct rx_run *run)
@@ -151,10 +156,12 @@ u32 siw_rx_run(struct siw_qp *qp, struct siw_cursor *c, u32 left)
 	u64 from;
 
 	if (!(rdmap_op(qp->rx.seg.opcode)->flags & RDMAP_OP_PAYLOAD) ||
+	    min(c->avail, left) <= MPA_LEN_SIZE + qp->rx.seg.hdr_len ||
 	    !run_begin(qp, &run))
 		return 0;
 	from = run.pos;
-	for (;;) {
+	/* who revokes the memory spins until we let go of it */
+	while (taken < RUN_MAX) {
 		n = run_one(qp, &run, c->p, min(c->avail, left - taken));
 		if (!n)
 			break;

@@ -212,6 +212,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 	struct siw_tx *tx = &qp->tx;
 	bool burst, more, bh = who == TX_SOFTIRQ;
 	int i, rv, sent;
+	u32 tail;
 
 	/* wherever it ends but below, whatever ends it has somebody come again */
 	WRITE_ONCE(qp->tx_waits, true);
@@ -220,6 +221,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 			return TX_IDLE;
 		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
 			return TX_IDLE;
+		tail = qp->flight_tail;
 		rv = tx_fill(qp, tx_gfp(who));
 		burst = tx->out_len;
 		/* TCP must not keep a tail for what may not come for long */
@@ -238,8 +240,11 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 		}
 		if (rv == 0 && tx->starved)
 			return tx_starved(qp, who);
-		/* a full burst, or completions, may have been what was missing */
-		if (rv == 0 && !burst) {
+		/*
+		 * A full burst, or completions, may have been what was missing; who
+		 * completes does not know what was added meanwhile.
+		 */
+		if (rv == 0 && !burst && tail == qp->flight_tail) {
 			tx_watch_idle(qp);
 			/* or a fence, the ORD, a slow consumer holds it back */
 			WRITE_ONCE(qp->tx_waits,

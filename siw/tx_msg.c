@@ -2,7 +2,7 @@
 /*
  * From work requests, and the peer's requests, to FPDUs.
  *
- * siw_tx_build() adds one FPDU to the burst. A message in progress goes on; else
+ * siw_tx_build() adds FPDUs of one message to the burst. A message in progress goes on; else
  * the next one starts, the peer's requests and ours by turns.
  */
 #include <siw_ext_abi.h>
@@ -27,7 +27,11 @@ static void tx_append(struct siw_qp *qp, u32 off, u32 len)
 	if (f && f->bv_page == page && f->bv_offset + f->bv_len == off) {
 		f->bv_len += len;
 	} else {
-		bvec_set_page(&tx->out[tx->nout++], page, len, off);
+		tx->out[tx->nout++] = (struct bio_vec) {
+			.bv_page = page,
+			.bv_len = len,
+			.bv_offset = off,
+		};
 		get_page(page);
 	}
 	siw_txbuf_commit(&tx->buf, len);
@@ -282,6 +286,8 @@ static int tx_build_copied(struct siw_qp *qp, u32 mulpdu, u32 *ulpdu,
 	qp->tx.lost = false;
 	if (!fpdus)
 		return rv;
+	/* those that miss pages come next, and will ask again */
+	qp->tx.want.len = 0;
 	tx_commit(qp, p, done, fpdus);
 	return 1;
 }
@@ -886,7 +892,7 @@ bool siw_tx_more(const struct siw_qp *qp)
 }
 
 /**
- * siw_tx_build() - add the next FPDU to the burst
+ * siw_tx_build() - add the next FPDUs to the burst
  * @qp: queue pair; the caller is the sender
  * @gfp: for pages, should the ring need more
  *

@@ -50,7 +50,7 @@ static void *chunk_add(struct siw_txbuf *b, u32 len, gfp_t gfp)
 }
 
 /**
- * siw_txbuf_reserve() - memory for one FPDU
+ * siw_txbuf_reserve() - memory for an FPDU, and siw_txbuf_room() for more
  * @b: ring
  * @len: octets, at most SIW_TXBUF_CHUNK
  * @gfp: for a chunk more

@@ -185,8 +185,8 @@ static inline void ddp_expect(void *hdr, u64 pos)
 /**
  * ddp_is_expected() - has a segment the header that was expected
  * @hdr: from ddp_expect()
- * @p: header of the segment, each octet of which is looked at once at most
- *	in what decides
+ * @p: header of the segment; it may change meanwhile, for nothing but the
+ *	verdict is taken from it
  * @len: octets of the header
  *
  * Context: any.

@@ -223,9 +223,9 @@ def responder_out_of_patience(t):
                  ('DDP-16', 'DDP-18', 'DDP-19', 'MPA-26')))
 def deviation_in_a_row(t):
     """What goes on with a message is judged like what begins one."""
-    def write(c, off=96, **seventh):
-        row = [{'stag': c.r1.stag, 'to': c.r1.to + 16 * i} for i in range(10)]
-        row[6].update(seventh, to=c.r1.to + off)
+    def write(c, start=0, off=96, **seventh):
+        row = [{'stag': c.r1.stag, 'to': c.r1.to + start + 16 * i} for i in range(10)]
+        row[6].update(seventh, to=c.r1.to + start + off)
         return [tagged(WRITE, payload=bytes([48 + i]) * 16, last=i == 9, **how)
                 for i, how in enumerate(row)]
 
@@ -234,14 +234,21 @@ def deviation_in_a_row(t):
         row[6].update(seventh)
         return [c.untagged(SEND, b'abcd', count=False, **how) for how in row]
 
-    def refused(code, make, bad=6, flip=0, quote=True, but=(), **seventh):
+    def refused(code, make, bad=6, flip=0, quote=True, **seventh):
         s, c = t.open()
+        but = ('R1',) if make is write else ()
         before = s.digest()
+        octets = s.peek('R1', 0, 4096) if s.agent else None
         row = make(c, **seventh)
         c.send(b''.join(c.frame(ulpdu, flip=flip if i == bad else 0)
                         for i, ulpdu in enumerate(row)))
         t.term(c, code, bad=row[bad], quote=quote)
         t.untouched(s, before, but=but)
+        if but and s.agent:
+            at = seventh.get('start', 0)
+            placed = b''.join(bytes([48 + i]) * 16 for i in range(6))
+            t.want(s.peek('R1', 0, 4096) == octets[:at] + placed + octets[at + 96:],
+                   'R1 holds something else than what came in front')
 
     s, c = t.open()
     c.send(b''.join(c.frame(ulpdu) for ulpdu in write(c) + send(c)))
@@ -252,11 +259,12 @@ def deviation_in_a_row(t):
     if s.agent:
         t.want(s.recvs(2)[1]['data'] == b'abcd' * 10, 'a good Send')
 
-    refused('1/1/01', write, but=('R1',), off=4088)
-    refused(('1/1/00', '1/1/02', '0/1/00'), write, but=('R1',), stag=0xdeadbeef)
-    refused('2/0/02', write, flip=200, quote=False, but=('R1',))
-    refused('0/2/05', write, but=('R1',), rv=2)
-    refused('1/1/04', write, but=('R1',), dv=2)
+    refused('1/1/01', write, start=4000)
+    refused('1/1/01', write, off=4088)
+    refused(('1/1/00', '1/1/02', '0/1/00'), write, stag=0xdeadbeef)
+    refused('2/0/02', write, flip=200, quote=False)
+    refused('0/2/05', write, rv=2)
+    refused('1/1/04', write, dv=2)
     refused('1/2/04', send, mo=28)
     refused('1/2/03', send, msn=7)
     refused('1/2/01', send, qn=5)
