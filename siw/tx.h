@@ -59,7 +59,6 @@ struct siw_wqe {
  * @lent: some was
  * @imm: Immediate Data follow (opcode of the message), 0 for none
  * @opcode: RDMAP opcode
- * @num_sge: elements at @sge
  * @cur: element the next octet comes from
  * @cur_off: offset of that octet in it
  * @len: octets of payload
@@ -79,7 +78,6 @@ struct siw_tx_msg {
 	bool lent;
 	u8 imm;
 	u8 opcode;
-	u8 num_sge;
 	u8 cur;
 	u32 cur_off;
 	u32 len;
@@ -102,7 +100,7 @@ struct siw_tx_msg {
  * @loaded: @wqe holds a request that could not be started yet
  * @turn: a Read Response was sent last: the send queue is next
  * @starved: no page was to be had for the next FPDU
- * @want: pages that the next FPDU needs
+ * @want: pages that the next FPDUs need
  * @lost: they cannot be had
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for

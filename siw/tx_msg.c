@@ -2,8 +2,8 @@
 /*
  * From work requests, and the peer's requests, to FPDUs.
  *
- * siw_tx_build() adds FPDUs of one message to the burst. A message in progress goes on; else
- * the next one starts, the peer's requests and ours by turns.
+ * siw_tx_build() adds FPDUs of one message to the burst. A message in progress
+ * goes on; else the next one starts, the peer's requests and ours by turns.
  */
 #include <siw_ext_abi.h>
 
@@ -351,7 +351,7 @@ static int tx_build_segments(struct siw_qp *qp, gfp_t gfp)
 	if (rv <= 0 || msg->sent < msg->len)
 		return rv;
 	msg->active = false;
-	/* the next message begins on a segment if this one had many */
+	/* the next message begins on a segment if this one had several */
 	tx->eor = msg->len > ulpdu && ulpdu < mulpdu;
 	if (msg->remote)
 		atomic_dec(&qp->irq_busy);
@@ -388,7 +388,6 @@ static void tx_start_read_resp(struct siw_qp *qp,
 		.tagged = true,
 		.remote = true,
 		.opcode = RDMAP_READ_RESP,
-		.num_sge = 1,
 		.len = e->len,
 		.stag = e->sink_stag,
 		.to = e->sink_to,
@@ -493,7 +492,6 @@ static void tx_start_payload(struct siw_qp *qp, u8 opcode, bool tagged)
 		.inl = wqe->flags & SIW_WQE_INLINE,
 		.lend = siw_tx_may_lend(qp),
 		.opcode = opcode,
-		.num_sge = wqe->num_sge,
 		.len = wqe->len,
 		.stag = wqe->rkey,
 		.to = wqe->raddr,
