@@ -455,16 +455,21 @@ static int rx_choose_cpu(const struct siw_qp *qp, int here)
 	return choice;
 }
 
-static int rx_other_cpu(struct siw_qp *qp)
+/*
+ * The CPU that took in the last packet may be another one than this, which had the
+ * socket locked. One choice lasts until the stream itself comes in there.
+ */
+static int rx_cpu(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
-	int here = raw_smp_processor_id();
+	int here = siw_llp_cpu(qp->llp);
 
-	if (unlikely(rx->cpu_here != here || !cpu_online(rx->cpu_other))) {
-		rx->cpu_other = rx_choose_cpu(qp, here);
-		rx->cpu_here = here;
-	}
-	return rx->cpu_other;
+	if (likely(rx->cpu_here == here && cpu_online(rx->cpu)))
+		return rx->cpu;
+	if (rx->cpu_here < 0 || rx->cpu == here || !cpu_online(rx->cpu))
+		rx->cpu = rx_choose_cpu(qp, here);
+	rx->cpu_here = here;
+	return rx->cpu;
 }
 
 static void rx_defer(struct siw_qp *qp)
@@ -475,7 +480,7 @@ static void rx_defer(struct siw_qp *qp)
 	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
 		rx_queue(qp, 0);
 	else
-		queue_delayed_work_on(rx_other_cpu(qp), siw_rx_wq,
+		queue_delayed_work_on(rx_cpu(qp), siw_rx_wq,
 				      &qp->rx.work, 0);
 }
 

@@ -62,8 +62,8 @@ static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
  * @deferred: @work reads, the callback does not
- * @cpu_here: CPU for which @cpu_other was chosen, -1: none
- * @cpu_other: CPU for @work
+ * @cpu_here: CPU that took in packets when @cpu was looked at, -1: none
+ * @cpu: CPU for @work
  */
 struct siw_rx {
 	struct rdmap_rx proto;
@@ -102,7 +102,7 @@ struct siw_rx {
 	struct delayed_work work;
 	unsigned long deferred;
 	int cpu_here;
-	int cpu_other;
+	int cpu;
 };
 
 int siw_rx_init(struct siw_qp *qp);

@@ -18,8 +18,11 @@ struct siw_qp;
 /* Payload of an FPDU that is not worth a page of its own. */
 #define SIW_LEND_MIN		2048
 
-/* Octets handed to TCP in one call, about. */
-#define SIW_TX_BURST		65536
+/*
+ * Octets handed to TCP in one call, about: what it makes one packet of, which is less
+ * than 64 KiB, and 17 pages wherever in a page it begins.
+ */
+#define SIW_TX_BURST		64000
 
 /**
  * struct siw_wqe - private copy of a send work request
@@ -102,8 +105,10 @@ struct siw_tx_msg {
  * @starved: no page was to be had for the next FPDU
  * @want: pages that the next FPDUs need
  * @lost: they cannot be had
+ * @burst: octets of a burst
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for
+ * @base: stream position that one of TCP's segments begins at, we reckon
  * @built: stream position behind what was built
  * @taken: stream position behind what TCP has taken
  * @lent: stream position behind the last message with payload lent to TCP
@@ -132,8 +137,10 @@ struct siw_tx {
 	bool lost;
 	struct siw_mem_want want;
 	u32 out_len;
+	u32 burst;
 	u32 mulpdu;
 	u32 emss;
+	u64 base;
 	u64 built;
 	u64 taken;
 	u64 lent;
@@ -166,6 +173,7 @@ void siw_tx_own(struct siw_qp *qp);
 void siw_tx_abandon(struct siw_qp *qp);
 void siw_tx_reset(struct siw_qp *qp);
 bool siw_tx_idle(struct siw_qp *qp);
+void siw_tx_align(struct siw_qp *qp);
 void siw_tx_last_ack(struct siw_qp *qp);
 void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
 
