@@ -121,19 +121,27 @@ refused_leave_nothing()
 	refused rdma link del siw7
 }
 
+told()	# EVENT
+{
+	grep -q "event_type IBV_EVENT_$1 .*port 1" "$work/async" ||
+		{ cat "$work/async"; return 1; }
+}
+
 updown()
 {
 	run h1 rdma link add siw7 type siw netdev eth1
-	ibv_asyncwatch -d siw7 > "$work/async" 2>&1 &
-	until_ok 5 grep -q 'async event FD' "$work/async" || sleep 1
+	stdbuf -oL ibv_asyncwatch -d siw7 > "$work/async" 2>&1 &
+	until_ok 5 grep -q 'async event FD' "$work/async" ||
+		fail "$(cat "$work/async")"
 	run ip -n h1 link set eth1 down
 	until_ok 3 link_is siw7 DOWN || fail "not down: $(rdma link)"
+	until_ok 3 told PORT_ERR || fail "nobody is told that it is down"
+	refused told PORT_ACTIVE
 	run ip -n h1 link set eth1 up
 	until_ok 3 link_is siw7 ACTIVE || fail "not up: $(rdma link)"
-	sleep 0.2
+	until_ok 3 told PORT_ACTIVE || fail "nobody is told that it is up"
 	kill "$!"
 	wait "$!" 2>/dev/null || true
-	cat "$work/async"
 	run rdma link del siw7
 }
 
