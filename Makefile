@@ -16,13 +16,14 @@ OUT	?= build/$(KVER)
 KVERS	= $(shell tests/vm/kvers)
 TOP	:= $(CURDIR)
 MODSRC	= Kbuild siw include
+KTESTSRC = tests/kselftest/kmod
 
 # What users may hand through to the kernel's build: W= C= CF= V= SIW_DEBUG=
 SUBMAKE	= $(MAKE) --no-print-directory
 DEPS	= $(if $(SIW_NO_DEPS),,deps)
 SOAK	?= 1800
 
-.PHONY: default help module modules-all provider unit fuzz style check \
+.PHONY: default help module modules-all ktest provider unit fuzz style check \
 	check-guest check-debug debug-kernel soak check-install demo bench interop \
 	shell install uninstall clean deps
 
@@ -50,6 +51,14 @@ modules-all: $(DEPS)
 	@for v in $(KVERS); do \
 		$(SUBMAKE) module KVER=$$v || exit; \
 	done
+
+## ktest         the kernel's own user of the verbs that kernel.sh loads, for KVER
+ktest:
+	@mkdir -p $(OUT)/ktest
+	@flock $(OUT)/ktest/.lock sh -e -c ' \
+		cp -rsfT $(TOP)/$(KTESTSRC) $(OUT)/ktest; \
+		find $(OUT)/ktest -xtype l -delete; \
+		$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(OUT)/ktest) modules'
 
 ## provider      the libibverbs provider, in build/provider/
 provider: $(DEPS)

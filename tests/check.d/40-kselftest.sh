@@ -19,6 +19,7 @@ dir=$top/build/kselftest
 	flock 9
 	mkdir -p "$dir/siw"
 	make -s -C tests/kselftest OUTPUT="$dir/siw" all >&2
+	make -s ktest KVER="$KVER" SIW_NO_DEPS=1 >&2
 	cp -rT "$linux/tools/testing/selftests/kselftest" "$dir/kselftest"
 	cp "$linux/tools/testing/selftests/run_kselftest.sh" "$dir/"
 	for t in "$dir"/siw/*.sh; do
