@@ -39,7 +39,7 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="lifecycle.sh netfault.sh iser.sh"
+		SIW_ELSEWHERE="lifecycle.sh netfault.sh iser.sh 9p.sh"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac
