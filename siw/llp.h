@@ -83,8 +83,6 @@ u32 siw_llp_emss(struct siw_llp *llp);
 bool siw_llp_leaves_host(struct siw_llp *llp);
 u32 siw_llp_readable(struct siw_llp *llp);
 int siw_llp_cpu(struct siw_llp *llp);
-bool siw_llp_all_sent(struct siw_llp *llp);
-u32 siw_llp_segment_fill(struct siw_llp *llp, u32 mss, u32 guess);
 
 /* data path */
 void siw_llp_lock(struct siw_llp *llp);

@@ -699,51 +699,6 @@ int siw_llp_cpu(struct siw_llp *llp)
 	return cpu < 0 ? raw_smp_processor_id() : cpu;
 }
 
-/**
- * siw_llp_all_sent() - does the next octet begin a new segment
- * @llp: socket
- *
- * Context: any. Return: true if TCP has sent all it was given, be it for a moment.
- */
-bool siw_llp_all_sent(struct siw_llp *llp)
-{
-	const struct tcp_sock *tp = tcp_sk(llp->sock->sk);
-
-	return READ_ONCE(tp->write_seq) == READ_ONCE(tp->snd_nxt);
-}
-
-/* @mss: not 0 */
-static u32 llp_segment_fill(const struct sock *sk, u32 mss)
-{
-	const struct sk_buff *skb = tcp_write_queue_tail(sk);
-
-	if (!tcp_send_head(sk) || TCP_SKB_CB(skb)->eor)
-		return 0;
-	return (tcp_sk(sk)->write_seq - TCP_SKB_CB(skb)->seq) % mss;
-}
-
-/**
- * siw_llp_segment_fill() - what the next octet's segment has already
- * @llp: socket
- * @mss: siw_llp_emss(), not 0
- * @guess: what it is if nothing was sent meanwhile
- *
- * Context: process or softirq, not from a callback of the socket.
- * Return: octets, less than @mss, as it is just now; @guess if a process has
- * the socket.
- */
-u32 siw_llp_segment_fill(struct siw_llp *llp, u32 mss, u32 guess)
-{
-	struct sock *sk = llp->sock->sk;
-	u32 fill = guess;
-
-	spin_lock_bh(&sk->sk_lock.slock);
-	if (!sock_owned_by_user(sk))
-		fill = llp_segment_fill(sk, mss);
-	spin_unlock_bh(&sk->sk_lock.slock);
-	return fill;
-}
-
 static int llp_send_flags(bool eor, bool more)
 {
 	return MSG_DONTWAIT | MSG_NOSIGNAL | (eor ? MSG_EOR : 0) |

@@ -65,10 +65,8 @@ static void tx_consume(struct siw_tx *tx, u32 n)
 	if (tx->nout)
 		memmove(tx->out, tx->out + done,
 			tx->nout * sizeof(tx->out[0]));
-	if (tx->out_len || !tx->eor)
-		return;
-	tx->eor = false;
-	tx->base = tx->built;
+	if (!tx->out_len)
+		tx->eor = false;
 }
 
 /* 0: all taken; -EAGAIN: TCP is full; -ENOBUFS, -EBUSY: only a process can send. */
@@ -97,8 +95,6 @@ static int tx_fill(struct siw_qp *qp, gfp_t gfp)
 	int rv = 1;
 	int local = 0;
 
-	if (!tx->out_len)
-		siw_tx_align(qp);
 	while (tx->out_len < tx->burst && !tx->eor) {
 		before = tx->out_len;
 		rv = siw_tx_build(qp, gfp);
@@ -516,7 +512,6 @@ int siw_tx_start(struct siw_qp *qp)
 	tx->emss = 0;
 	tx->burst = SIW_TX_BURST;
 	tx->idle_at = 0;
-	tx->base = 0;
 	tx->built = 0;
 	tx->taken = 0;
 	tx->lent = 0;

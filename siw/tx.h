@@ -105,10 +105,9 @@ struct siw_tx_msg {
  * @starved: no page was to be had for the next FPDU
  * @want: pages that the next FPDUs need
  * @lost: they cannot be had
- * @burst: octets of a burst
+ * @burst: octets of a burst, whole segments
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for
- * @base: stream position that one of TCP's segments begins at, we reckon
  * @built: stream position behind what was built
  * @taken: stream position behind what TCP has taken
  * @lent: stream position behind the last message with payload lent to TCP
@@ -140,7 +139,6 @@ struct siw_tx {
 	u32 burst;
 	u32 mulpdu;
 	u32 emss;
-	u64 base;
 	u64 built;
 	u64 taken;
 	u64 lent;
@@ -173,7 +171,6 @@ void siw_tx_own(struct siw_qp *qp);
 void siw_tx_abandon(struct siw_qp *qp);
 void siw_tx_reset(struct siw_qp *qp);
 bool siw_tx_idle(struct siw_qp *qp);
-void siw_tx_align(struct siw_qp *qp);
 void siw_tx_last_ack(struct siw_qp *qp);
 void siw_tx_terminate(struct siw_qp *qp, const void *term, u8 len);
 

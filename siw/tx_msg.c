@@ -5,7 +5,6 @@
  * siw_tx_build() adds FPDUs of one message to the burst. A message in progress
  * goes on; else the next one starts, the peer's requests and ours by turns.
  */
-#include <linux/math64.h>
 #include <siw_ext_abi.h>
 
 #include "counter.h"
@@ -15,9 +14,6 @@
 #include "odp.h"
 #include "proto/rdmap.h"
 #include "qp.h"
-
-/* FPDUs in what is left of a segment are at least so long. */
-#define TX_PACK_MIN		256
 
 /* ------------------------------------------------- one FPDU of the burst --- */
 
@@ -243,8 +239,9 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 
 	if (unlikely(emss != tx->emss)) {
 		tx->emss = emss;
-		tx->base = tx->built;
-		tx->burst = max(emss, rounddown(SIW_TX_BURST, emss));
+		tx->burst = SIW_TX_BURST;
+		if (emss < SIW_TX_BURST / 2)
+			tx->burst -= tx->burst % emss;
 		emss = min_t(u32, emss, SIW_TXBUF_CHUNK);
 		tx->mulpdu = mpa_mulpdu(emss & ~3, false);
 	}
@@ -255,79 +252,15 @@ static u32 tx_mulpdu(struct siw_qp *qp)
 	return tx->mulpdu;
 }
 
-/* Octets of the segment that the next one belongs to. */
-static u32 tx_segment_fill(struct siw_tx *tx)
-{
-	u32 fill;
-
-	div_u64_rem(tx->built - tx->base, tx->emss, &fill);
-	tx->base = tx->built - fill;
-	return fill;
-}
-
-/**
- * siw_tx_align() - look where TCP's segments begin
- * @qp: queue pair; the caller is the sender, the burst is empty
- *
- * Context: process or softirq.
- */
-void siw_tx_align(struct siw_qp *qp)
-{
-	struct siw_tx *tx = &qp->tx;
-
-	if (siw_llp_all_sent(qp->llp) || unlikely(!tx->emss))
-		tx->base = tx->built;
-	else
-		tx->base = tx->built -
-			   siw_llp_segment_fill(qp->llp, tx->emss,
-						tx_segment_fill(tx));
-}
-
-/* What the next FPDU takes in the stream. */
-static u32 tx_wire_size(const struct siw_qp *qp, u32 payload)
-{
-	u32 size = tx_fpdu_size(&qp->tx.msg, payload);
-
-	return unlikely(qp->conn.tx_markers) ?
-	       mpa_marked_size(qp->tx.built, size) : size;
-}
-
 /*
- * ULPDU for the next FPDU if that is to end where a segment does (RFC 5044 5.1), as the
- * message before left some of it. 0: only if the burst ends here.
+ * FPDUs of the message, as many as the memory that was reserved has room for. 1, 0:
+ * not yet, or an error. @ulpdu: set to the length of the last one's ULPDU
  */
-static u32 tx_first_mulpdu(struct siw_qp *qp, u32 mulpdu)
-{
-	struct siw_tx *tx = &qp->tx;
-	const struct siw_tx_msg *msg = &tx->msg;
-	u32 room = tx->emss - tx_segment_fill(tx);
-	u32 n = tx_next_payload(msg, mulpdu);
-
-	/* a small message is not worth two, be it cut by TCP */
-	if (room == tx->emss || n == msg->len || tx_wire_size(qp, n) <= room)
-		return mulpdu;
-	/* no row of FPDUs fills a segment of no multiple of four */
-	if (unlikely(tx->emss & 3) && msg->sent)
-		return mulpdu;
-	if (room < TX_PACK_MIN || unlikely(tx->emss & 3)) {
-		tx->eor = tx->out_len;
-		/* half into the next segment: that is where rows are put right */
-		return tx->eor ? 0 : min(mulpdu,
-					 mpa_mulpdu((room + tx->emss) / 2, true));
-	}
-	if (unlikely(qp->conn.tx_markers))
-		return mpa_mulpdu_at(room, tx->built);
-	return mpa_mulpdu(room, false);
-}
-
-/*
- * FPDUs of the message, as many as the memory that was reserved has room for, or the
- * @first one if that is special. 1, 0: not yet, or an error.
- */
-static int tx_build_copied(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
+static int tx_build_copied(struct siw_qp *qp, u32 mulpdu, u32 *ulpdu,
+			   gfp_t gfp)
 {
 	struct siw_tx_msg *msg = &qp->tx.msg;
-	u32 n = tx_next_payload(msg, first);
+	u32 n = tx_next_payload(msg, mulpdu);
 	void *p = tx_reserve(qp, tx_fpdu_size(msg, n), gfp);
 	u32 room = tx_room(qp);
 	struct siw_mem_span src;
@@ -344,11 +277,12 @@ static int tx_build_copied(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
 		rv = tx_gather(qp, &src, p + done + hdr, n);
 		if (rv)
 			break;
+		*ulpdu = hdr - MPA_LEN_SIZE + n;
 		done += mpa_seal(p + done, qp->conn.crc && !qp->tx.scratch);
 		fpdus++;
 		msg->sent += n;
 		n = tx_next_payload(msg, mulpdu);
-	} while (n && first == mulpdu && done + tx_fpdu_size(msg, n) <= room);
+	} while (n && done + tx_fpdu_size(msg, n) <= room);
 	tx_close_source(&src);
 	if (!fpdus && rv == -EAGAIN)
 		return 0;
@@ -365,11 +299,11 @@ static int tx_build_copied(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
  * Likewise, the payload where it lies: what is in front of it and behind it are
  * neighbours in a page of ours, and so is the header of the FPDU that follows.
  */
-static int tx_build_lent(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
+static int tx_build_lent(struct siw_qp *qp, u32 mulpdu, u32 *ulpdu, gfp_t gfp)
 {
 	struct bio_vec run[SIW_LLP_MAX_FRAGS - 2];
 	struct siw_tx *tx = &qp->tx;
-	u32 n = tx_next_payload(&tx->msg, first);
+	u32 n = tx_next_payload(&tx->msg, mulpdu);
 	u32 own = tx_fpdu_size(&tx->msg, n) - n;
 	int room = SIW_LLP_MAX_FRAGS - 2 - tx->nout;
 	int num;
@@ -387,7 +321,7 @@ static int tx_build_lent(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
 	}
 	if (!num) {
 		tx->msg.lend = false;
-		return tx_build_copied(qp, first, mulpdu, gfp);
+		return tx_build_copied(qp, mulpdu, ulpdu, gfp);
 	}
 	hdr = tx_put_head(&tx->msg, p, n);
 	memset(p + hdr, 0, own - hdr);
@@ -399,6 +333,7 @@ static int tx_build_lent(struct siw_qp *qp, u32 first, u32 mulpdu, gfp_t gfp)
 	tx->msg.lent = true;
 	tx->msg.sent += n;
 	tx->lent = tx->built;
+	*ulpdu = hdr - MPA_LEN_SIZE + n;
 	return 1;
 }
 
@@ -408,25 +343,19 @@ static int tx_build_segments(struct siw_qp *qp, gfp_t gfp)
 	struct siw_tx *tx = &qp->tx;
 	struct siw_tx_msg *msg = &tx->msg;
 	u32 mulpdu = tx_mulpdu(qp);
-	u32 first = tx_first_mulpdu(qp, mulpdu);
+	u32 ulpdu;
 	int rv;
 
-	if (!first)
-		return 0;
 	if (unlikely(msg->lend) &&
-	    tx_next_payload(msg, first) >= SIW_LEND_MIN)
-		rv = tx_build_lent(qp, first, mulpdu, gfp);
+	    tx_next_payload(msg, mulpdu) >= SIW_LEND_MIN)
+		rv = tx_build_lent(qp, mulpdu, &ulpdu, gfp);
 	else
-		rv = tx_build_copied(qp, first, mulpdu, gfp);
-	if (rv <= 0)
+		rv = tx_build_copied(qp, mulpdu, &ulpdu, gfp);
+	if (rv <= 0 || msg->sent < msg->len)
 		return rv;
-	if (msg->sent < msg->len) {
-		/* what TCP split off before was no multiple of four */
-		if (first != mulpdu && tx->emss - tx_segment_fill(tx) < 4)
-			tx->eor = true;
-		return 1;
-	}
 	msg->active = false;
+	/* the next message begins on a segment if this one had several */
+	tx->eor = msg->len > ulpdu && ulpdu < mulpdu;
 	if (msg->remote)
 		atomic_dec(&qp->irq_busy);
 	return 1;
@@ -937,6 +866,8 @@ int siw_tx_build_ack(struct siw_qp *qp, gfp_t gfp)
 	rdmap_put_ack(p, pos);
 	tx_commit_one(qp, p);
 	WRITE_ONCE(tx->ack, pos);
+	/* the message in progress goes on with a segment of its own */
+	tx->eor = tx->msg.active;
 	return 1;
 }
 
