@@ -118,6 +118,7 @@ bench: $(DEPS)
 	@tests/bench/cost $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
 	@tests/bench/bench $(if $(QUICK),--quick) $(if $(PUBLISH),--publish)
 	@tests/bench/calls $(if $(QUICK),--times 1) $(if $(PUBLISH),--publish)
+	@tests/bench/kernel $(if $(QUICK),--rounds 3)
 
 ## interop       our module against mainline siw of both kernels (QUICK=1)
 interop: $(DEPS)

@@ -820,6 +820,47 @@ static void case_credentials(void)
 	_exit(case_failed);
 }
 
+/* What a child does with its copies of buffers and rings is its own affair. */
+static void forked_child(int told, int asked)
+{
+	char c = 0;
+
+	memset(active.buf, 0x33, BUF_SIZE);
+	memset(passive.buf, 0x33, BUF_SIZE);
+	if (write(told, &c, 1) != 1 || read(asked, &c, 1) != 1)
+		_exit(1);
+	_exit(0);
+}
+
+static void case_fork(void)
+{
+	static const struct how how;
+	int told[2], asked[2], status;
+	char c = 0;
+	pid_t pid;
+
+	NEED(!pipe(told) && !pipe(asked));
+	NEED(!connect_ends(&how));
+	ping(100, 0);
+	fflush(stdout);
+	pid = fork();
+	NEED(pid >= 0);
+	if (!pid)
+		forked_child(told[1], asked[0]);
+	CHECK(read(told[0], &c, 1) == 1);
+	ping(4000, 0);
+	ping(4000, 0);
+	CHECK(write(asked[1], &c, 1) == 1);
+	NEED(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	/* the child's end took nothing of ours with it */
+	ping(4000, 0);
+	close(told[0]);
+	close(told[1]);
+	close(asked[0]);
+	close(asked[1]);
+}
+
 static void case_import(void)
 {
 	struct ibv_context *ctx;
@@ -1233,6 +1274,7 @@ int main(int argc, char **argv)
 	run("order of completions", case_order);
 	run("threads", case_threads);
 	run("changed credentials", case_credentials);
+	run("fork", case_fork);
 	run("import", case_import);
 	run("large requests", case_large_wr);
 	run("posts after an error", case_flush);
