@@ -315,7 +315,8 @@ static int qp_answer_user(struct siw_qp *qp, struct ib_udata *udata)
 	return ib_copy_to_udata(udata, &resp, len);
 }
 
-static int qp_insert(struct siw_qp *qp)
+/* A number for the QP, which nobody finds by it yet. */
+static int qp_reserve(struct siw_qp *qp)
 {
 	int i, rv;
 
@@ -327,7 +328,7 @@ static int qp_insert(struct siw_qp *qp)
 			continue;
 		qp->qpn = qpn;
 		qp->base.qp_num = qpn;
-		rv = xa_insert_irq(&qp->sdev->qps, qpn, qp, GFP_KERNEL);
+		rv = xa_insert_irq(&qp->sdev->qps, qpn, NULL, GFP_KERNEL);
 		if (rv != -EBUSY)
 			return rv;
 	}
@@ -396,26 +397,27 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 	rv = qp_set_up(qp, attr, udata);
 	if (rv)
 		goto err_rings;
-	rv = qp_insert(qp);
+	rv = qp_reserve(qp);
 	if (rv)
 		goto err_conn;
 	if (udata) {
 		siw_poll_join(qp, udata, sq_poll);
 		rv = qp_answer_user(qp, udata);
 		if (rv)
-			goto err_insert;
+			goto err_reserved;
 	}
 	if (qp->layout != SIW_QP_V1)
 		attr->cap = qp->cap;
+	/*
+	 * Last: who knows the number, and may from the answer on, can connect it,
+	 * and what comes of that the core does not expect of one that failed.
+	 */
+	xa_store_irq(&sdev->qps, qp->qpn, qp, GFP_KERNEL);
 	return 0;
 
-err_insert:
+err_reserved:
 	siw_poll_leave(qp);
 	qp_forget(qp);
-	siw_qp_exit_conn(qp);
-	siw_qp_put(qp);
-	wait_for_completion(&qp->released);
-	goto err_rings;
 err_conn:
 	siw_qp_exit_conn(qp);
 err_rings:
@@ -596,6 +598,7 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 		  struct ib_udata *udata)
 {
 	struct siw_qp *qp = to_siw_qp(base);
+	bool flushed;
 	int rv;
 
 	rv = qp_check_attr(attr, mask);
@@ -604,13 +607,18 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	if (mask & IB_QP_STATE)
 		qp_hurry(qp, attr->qp_state);
 	mutex_lock(&qp->mutex);
+	flushed = test_bit(SIW_QPF_FLUSHED, &qp->flags);
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp_shown_state(qp))
 		rv = -EINVAL;
 	if (!rv && mask & IB_QP_STATE)
 		rv = qp_go(qp, attr, mask);
 	if (!rv && mask & IB_QP_ACCESS_FLAGS)
 		qp_set_access(qp, attr->qp_access_flags);
+	flushed = !flushed && test_bit(SIW_QPF_FLUSHED, &qp->flags);
 	mutex_unlock(&qp->mutex);
+	/* ib_drain_qp() waits for it, also where there was no connection */
+	if (flushed && qp->srq)
+		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 	/* who asked for it finds the QP in error, and everything flushed */
 	if (!rv && mask & IB_QP_STATE && attr->qp_state == IB_QPS_ERR)
 		flush_work(&qp->down_work);

@@ -392,7 +392,7 @@ void siw_orq_done(struct siw_qp *qp, u8 status);
 u32 siw_qp_vendor_err(const struct siw_qp *qp);
 
 /* receive queue and flushing (rq.c) */
-bool siw_rq_take(struct siw_qp *qp, struct siw_rqe *rqe);
+bool siw_rq_take(struct siw_qp *qp, struct siw_recv *rqe);
 void siw_rq_complete(struct siw_qp *qp, const struct siw_wc *wc);
 void siw_qp_flush_rings(struct siw_qp *qp);
 void siw_qp_drop_rings(struct siw_qp *qp);

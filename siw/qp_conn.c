@@ -248,6 +248,9 @@ int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 {
 	int rv;
 
+	/* its end may wait, with the mutex, and all startups would wait for it */
+	if (test_bit(SIW_QPF_ATTACHED, &qp->flags))
+		return -EISCONN;
 	mutex_lock(&qp->mutex);
 	rv = conn_prepare(qp, conn);
 	if (!rv) {

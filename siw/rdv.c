@@ -647,6 +647,8 @@ static void failed(struct siw_qp *qp)
 {
 	siw_stat_inc(qp->sdev, SIW_STAT_CONN_TIMEOUT);
 	siw_qp_event(qp, IB_EVENT_QP_FATAL);
+	if (qp->srq)
+		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
 }
 
 static void rdv_work(struct work_struct *work)
@@ -810,8 +812,9 @@ void siw_rdv_requested(struct siw_ep *ep, const void *pdata)
 
 	if (rdv_decode(pdata, ep->rcvd.pd_len, &hello) && ep->rcvd.p2p &&
 	    names_match(ep, &hello))
-		qp = siw_rdv_find(hello.dst.gid, hello.src.gid, &hello, &gen);
-	if (qp && qp->sdev == ep->sdev) {
+		qp = siw_rdv_find(NULL, ep->sdev, hello.dst.gid, hello.src.gid,
+				  &hello, &gen);
+	if (qp) {
 		ep->rdv_gen = gen;
 		accept_pair(ep, &hello, qp);
 	} else {

@@ -125,8 +125,10 @@ void siw_rdv_addr(struct siw_device *sdev, const u8 *gid, u16 port,
 void siw_rdv_gid(const struct sockaddr_storage *addr, u8 *gid);
 void siw_rdv_expect(struct siw_qp *qp);
 void siw_rdv_forget(struct siw_qp *qp);
-struct siw_qp *siw_rdv_find(const u8 *own, const u8 *peer,
-			    const struct rdv_hello *hello, u32 *gen);
+struct siw_qp *siw_rdv_find(const struct net *net,
+			    const struct siw_device *sdev, const u8 *own,
+			    const u8 *peer, const struct rdv_hello *hello,
+			    u32 *gen);
 int siw_rdv_listen(struct siw_qp *qp, const struct sockaddr_storage *addr);
 void siw_rdv_unlisten(struct siw_qp *qp);
 void siw_rdv_check_all_gone(void);

@@ -141,6 +141,8 @@ void siw_rdv_forget(struct siw_qp *qp)
 
 /**
  * siw_rdv_find() - a QP that waits
+ * @net: namespace of the connection
+ * @sdev: device it must be of; NULL for any in @net
  * @own: GID at our end of a connection
  * @peer: GID at its other end
  * @hello: names the peer gave; NULL for any QP that waits for @peer at @own
@@ -148,8 +150,10 @@ void siw_rdv_forget(struct siw_qp *qp)
  *
  * Context: process. Return: QP with a reference for the caller, or NULL.
  */
-struct siw_qp *siw_rdv_find(const u8 *own, const u8 *peer,
-			    const struct rdv_hello *hello, u32 *gen)
+struct siw_qp *siw_rdv_find(const struct net *net,
+			    const struct siw_device *sdev, const u8 *own,
+			    const u8 *peer, const struct rdv_hello *hello,
+			    u32 *gen)
 {
 	struct siw_qp *qp, *found = NULL;
 
@@ -158,6 +162,10 @@ struct siw_qp *siw_rdv_find(const u8 *own, const u8 *peer,
 			       gids_hash(own, peer)) {
 		const struct rdv_hello *n = &qp->rdv.names;
 
+		/* namespaces may have the same addresses, devices link-local ones */
+		if (sdev ? qp->sdev != sdev :
+			   !net_eq(siw_device_net(qp->sdev), net))
+			continue;
 		if (memcmp(n->src.gid, own, RDV_GID_LEN) ||
 		    memcmp(n->dst.gid, peer, RDV_GID_LEN))
 			continue;
@@ -189,7 +197,7 @@ static struct siw_ep *ep_for(struct siw_acceptor *acc, struct siw_llp *llp)
 	siw_rdv_gid(&addr, own);
 	siw_llp_remote_addr(llp, &addr);
 	siw_rdv_gid(&addr, peer);
-	qp = siw_rdv_find(own, peer, NULL, &gen);
+	qp = siw_rdv_find(acc->net, NULL, own, peer, NULL, &gen);
 	if (!qp)
 		return ERR_PTR(-ECONNREFUSED);
 	ep = siw_ep_new(qp->sdev);

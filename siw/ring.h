@@ -12,6 +12,24 @@
 #include <rdma/siw-abi.h>
 
 /**
+ * struct siw_recv - private copy of a receive
+ * @id: of the work request
+ * @num_sge: elements at @sge
+ * @sge: scatter elements
+ */
+struct siw_recv {
+	u64 id;
+	u32 num_sge;
+	struct siw_sge sge[];
+};
+
+/* A slot of our provider may have more elements than version 1 declares. */
+static inline struct siw_sge *siw_rqe_sge(struct siw_rqe *slot)
+{
+	return (void *)slot + offsetof(struct siw_rqe, sge);
+}
+
+/**
  * siw_slot_free() - give a slot back to who posts
  * @flags: its flags, which held SIW_WQE_VALID
  *
@@ -40,7 +58,7 @@ static inline void siw_slot_free(u16 *flags)
  * Context: any; one consumer at a time.
  * Return: false if the slot is not posted.
  */
-static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_rqe *rqe,
+static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_recv *rqe,
 				u32 max_sge)
 {
 	u32 n;
@@ -51,7 +69,7 @@ static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_rqe *rqe,
 	rqe->id = READ_ONCE(slot->id);
 	n = min_t(u32, READ_ONCE(slot->num_sge), max_sge);
 	rqe->num_sge = n;
-	memcpy(rqe->sge, slot->sge, n * sizeof(slot->sge[0]));
+	memcpy(rqe->sge, siw_rqe_sge(slot), n * sizeof(rqe->sge[0]));
 	siw_slot_free(&slot->flags);
 	return true;
 }
@@ -68,6 +86,7 @@ static inline bool siw_rqe_take(struct siw_rqe *slot, struct siw_rqe *rqe,
 static inline int siw_rqe_fill(struct siw_rqe *slot,
 			       const struct ib_recv_wr *wr, u32 max_sge)
 {
+	struct siw_sge *sge = siw_rqe_sge(slot);
 	int i;
 
 	/* pairs with siw_rqe_take() giving the slot back */
@@ -78,9 +97,9 @@ static inline int siw_rqe_fill(struct siw_rqe *slot,
 	slot->id = wr->wr_id;
 	slot->num_sge = wr->num_sge;
 	for (i = 0; i < wr->num_sge; i++) {
-		slot->sge[i].laddr = wr->sg_list[i].addr;
-		slot->sge[i].length = wr->sg_list[i].length;
-		slot->sge[i].lkey = wr->sg_list[i].lkey;
+		sge[i].laddr = wr->sg_list[i].addr;
+		sge[i].length = wr->sg_list[i].length;
+		sge[i].lkey = wr->sg_list[i].lkey;
 	}
 	/* the receive before its owner changes */
 	smp_store_release(&slot->flags, SIW_WQE_VALID);

@@ -16,7 +16,7 @@
  * Context: any.
  * Return: false if none is posted.
  */
-bool siw_rq_take(struct siw_qp *qp, struct siw_rqe *rqe)
+bool siw_rq_take(struct siw_qp *qp, struct siw_recv *rqe)
 {
 	unsigned long irq;
 	bool taken;

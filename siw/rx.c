@@ -692,8 +692,7 @@ int siw_rx_init(struct siw_qp *qp)
 {
 	u32 sges = max_t(u32, qp->cap.max_recv_sge, SIW_MAX_SGE);
 
-	qp->rx.rqe = kzalloc(offsetof(struct siw_rqe, sge) +
-			     sges * sizeof(struct siw_sge), GFP_KERNEL);
+	qp->rx.rqe = kzalloc(struct_size(qp->rx.rqe, sge, sges), GFP_KERNEL);
 	if (!qp->rx.rqe)
 		return -ENOMEM;
 	qp->rx.cpu_here = -1;

@@ -11,6 +11,7 @@
 #include "proto/mpa.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
+#include "ring.h"
 
 /* What the headers of any message need. */
 #define SIW_RX_HDR	(MPA_LEN_SIZE + RDMAP_HDRS_MAX)
@@ -80,7 +81,7 @@ struct siw_rx {
 	unsigned long patience;
 	struct siw_mem_want want;
 	u32 want_size;
-	struct siw_rqe *rqe;
+	struct siw_recv *rqe;
 	bool rqe_valid;
 	bool heard;
 	u8 cur;

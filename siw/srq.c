@@ -51,7 +51,7 @@ static void srq_limit_event(struct siw_srq *srq)
  * Context: any.
  * Return: false if none is posted.
  */
-bool siw_srq_take(struct siw_srq *srq, struct siw_rqe *rqe)
+bool siw_srq_take(struct siw_srq *srq, struct siw_recv *rqe)
 {
 	bool taken, limit = false;
 	unsigned long irq;

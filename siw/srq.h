@@ -40,7 +40,9 @@ static inline struct siw_srq *to_siw_srq(struct ib_srq *srq)
 	return container_of(srq, struct siw_srq, base);
 }
 
-bool siw_srq_take(struct siw_srq *srq, struct siw_rqe *rqe);
+struct siw_recv;
+
+bool siw_srq_take(struct siw_srq *srq, struct siw_recv *rqe);
 
 int siw_create_srq(struct ib_srq *srq, struct ib_srq_init_attr *attr,
 		   struct ib_udata *udata);

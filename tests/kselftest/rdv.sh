@@ -280,6 +280,23 @@ module_goes()
 	wait "$active" "$passive" 2>/dev/null || true
 }
 
+# A third host in a namespace of its own, which knows nothing of the others.
+same_addresses()
+{
+	local rc=0
+
+	run ip netns add h4
+	ip -n h4 link set lo up
+	run ip -n h4 link add eth4 type dummy
+	run ip -n h4 addr add 10.0.0.2/24 dev eth4
+	run ip -n h4 link set eth4 up
+	run ip netns exec h4 rdma link add siw4 type siw netdev eth4
+	run "$(bin rdv_test)" other_namespace || rc=$?
+	run rdma link del siw4
+	run ip netns del h4
+	[ $rc -eq 0 ] || fail "status $rc"
+}
+
 # ------------------------------------------------------------------ settings
 
 settings()
@@ -364,6 +381,7 @@ done
 t "another port, and none" another_port
 t "the port is taken" port_taken
 t "addresses come and go" churn
+t "other hosts have the same addresses" same_addresses
 t "shown by rdma resource" shown
 t "packets are lost" lossy
 t "processes are killed" kill_waiting

@@ -441,11 +441,16 @@ static void qp_of_srq(struct ibv_pd *pd, struct ibv_srq *srq)
 		.cap = { .max_send_wr = 4, .max_send_sge = 1,
 			 .max_recv_wr = 1U << 20, .max_recv_sge = 1000 },
 	};
+	struct ibv_qp_attr error = { .qp_state = IBV_QPS_ERR };
 	struct ibv_qp *qp;
 
 	CHECK(cq);
 	qp = ibv_create_qp(pd, &ia);
 	CHECK(qp);
+	/* it takes nothing more from the SRQ: ib_drain_qp() waits to hear so */
+	CHECK_OK(ibv_modify_qp(qp, &error, IBV_QP_STATE));
+	CHECK(async_seen(pd->context, 1ULL << IBV_EVENT_QP_LAST_WQE_REACHED,
+			 5000));
 	CHECK_OK(ibv_destroy_qp(qp));
 	CHECK_OK(ibv_destroy_cq(cq));
 }
