@@ -53,7 +53,7 @@ modules-all: $(DEPS)
 	done
 
 ## ktest         the kernel's own user of the verbs that kernel.sh loads, for KVER
-ktest:
+ktest: $(DEPS)
 	@mkdir -p $(OUT)/ktest
 	@flock $(OUT)/ktest/.lock sh -e -c ' \
 		cp -rsfT $(TOP)/$(KTESTSRC) $(OUT)/ktest; \

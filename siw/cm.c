@@ -370,9 +370,8 @@ static void eps_abort(struct siw_device *sdev)
 	spin_unlock_bh(&sdev->ep_lock);
 }
 
-static void eps_end(struct siw_device *sdev)
+static void eps_wait(struct siw_device *sdev)
 {
-	eps_abort(sdev);
 	wait_event(sdev->ep_wait, eps_gone(sdev));
 	/* the last one has left ep_unregister() */
 	spin_lock_bh(&sdev->ep_lock);
@@ -391,9 +390,11 @@ static void eps_end(struct siw_device *sdev)
  */
 void siw_cm_device_down(struct siw_device *sdev)
 {
+	/* first: nobody opens a socket behind those that close */
+	eps_abort(sdev);
 	siw_listen_device_off(sdev);
 	siw_rdv_device_off(sdev);
-	eps_end(sdev);
+	eps_wait(sdev);
 }
 
 /**
@@ -424,9 +425,7 @@ void siw_cm_device_leaving(struct siw_device *sdev)
  */
 void siw_cm_device_moved(struct siw_device *sdev)
 {
-	siw_listen_device_off(sdev);
-	siw_rdv_device_off(sdev);
-	eps_end(sdev);
+	siw_cm_device_down(sdev);
 	/* a netdev moves from first to last under RTNL */
 	rtnl_lock();
 	rtnl_unlock();

@@ -410,7 +410,8 @@ int siw_create_qp(struct ib_qp *base, struct ib_qp_init_attr *attr,
 		attr->cap = qp->cap;
 	/*
 	 * Last: who knows the number, and may from the answer on, can connect it,
-	 * and what comes of that the core does not expect of one that failed.
+	 * and what comes of that the core does not expect of one that failed. The
+	 * place is reserved: it needs no memory.
 	 */
 	xa_store_irq(&sdev->qps, qp->qpn, qp, GFP_KERNEL);
 	return 0;
@@ -598,7 +599,7 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 		  struct ib_udata *udata)
 {
 	struct siw_qp *qp = to_siw_qp(base);
-	bool flushed;
+	bool fell;
 	int rv;
 
 	rv = qp_check_attr(attr, mask);
@@ -607,18 +608,18 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	if (mask & IB_QP_STATE)
 		qp_hurry(qp, attr->qp_state);
 	mutex_lock(&qp->mutex);
-	flushed = test_bit(SIW_QPF_FLUSHED, &qp->flags);
+	/* into error, here and now; a connected one is told of by its end */
+	fell = !test_bit(SIW_QPF_FLUSHED, &qp->flags);
 	if (mask & IB_QP_CUR_STATE && attr->cur_qp_state != qp_shown_state(qp))
 		rv = -EINVAL;
 	if (!rv && mask & IB_QP_STATE)
 		rv = qp_go(qp, attr, mask);
 	if (!rv && mask & IB_QP_ACCESS_FLAGS)
 		qp_set_access(qp, attr->qp_access_flags);
-	flushed = !flushed && test_bit(SIW_QPF_FLUSHED, &qp->flags);
+	fell &= test_bit(SIW_QPF_FLUSHED, &qp->flags);
 	mutex_unlock(&qp->mutex);
-	/* ib_drain_qp() waits for it, also where there was no connection */
-	if (flushed && qp->srq)
-		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+	if (fell)
+		siw_qp_last_wqe(qp);
 	/* who asked for it finds the QP in error, and everything flushed */
 	if (!rv && mask & IB_QP_STATE && attr->qp_state == IB_QPS_ERR)
 		flush_work(&qp->down_work);

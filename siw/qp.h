@@ -368,6 +368,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 
 void siw_qp_to_error(struct siw_qp *qp);
 void siw_qp_event(struct siw_qp *qp, enum ib_event_type type);
+void siw_qp_last_wqe(struct siw_qp *qp);
 int siw_qp_init_conn(struct siw_qp *qp);
 void siw_qp_exit_conn(struct siw_qp *qp);
 

@@ -446,6 +446,20 @@ void siw_qp_event(struct siw_qp *qp, enum ib_event_type type)
 		qp->base.event_handler(&ev, qp->base.qp_context);
 }
 
+/**
+ * siw_qp_last_wqe() - a QP takes nothing more from its SRQ, if it has one
+ * @qp: queue pair that has gone to state ERR
+ *
+ * ib_drain_qp() waits for it, also where there was no connection.
+ *
+ * Context: process, no lock of ours held.
+ */
+void siw_qp_last_wqe(struct siw_qp *qp)
+{
+	if (qp->srq)
+		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+}
+
 static bool conn_is_access_err(enum iw_err err)
 {
 	const struct iw_err_info *info = iw_err_info(err);
@@ -481,8 +495,7 @@ static void conn_raise_events(struct siw_qp *qp, int status)
 			siw_qp_event(qp, IB_EVENT_QP_FATAL);
 		break;
 	}
-	if (qp->srq)
-		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+	siw_qp_last_wqe(qp);
 }
 
 /*
@@ -565,7 +578,8 @@ static int conn_status(const struct siw_qp *qp)
 static void conn_scan_later(struct siw_qp *qp)
 {
 	if (qp->layout == SIW_QP_V1)
-		queue_delayed_work(siw_wq, &qp->scan_work, qp->scan_delay);
+		queue_delayed_work(siw_fault_wq, &qp->scan_work,
+				   qp->scan_delay);
 }
 
 static void conn_down_work(struct work_struct *work)

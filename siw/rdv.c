@@ -123,7 +123,7 @@ static void keep_rts_attr(struct siw_rdv *rdv, const struct ib_qp_attr *attr,
 
 static void rdv_kick(struct siw_rdv *rdv, unsigned long delay)
 {
-	mod_delayed_work(siw_wq, &rdv->work, delay);
+	mod_delayed_work(siw_fault_wq, &rdv->work, delay);
 }
 
 static void set_deadline(struct siw_qp *qp)
@@ -621,7 +621,7 @@ static void look_again(struct siw_qp *qp, bool soon)
 		delay = next - jiffies;
 	if (soon)
 		delay = min(delay, msecs_to_jiffies(RDV_RETRY_MAX));
-	queue_delayed_work(siw_wq, &rdv->work, delay);
+	queue_delayed_work(siw_fault_wq, &rdv->work, delay);
 out:
 	mutex_unlock(&qp->mutex);
 }
@@ -647,8 +647,7 @@ static void failed(struct siw_qp *qp)
 {
 	siw_stat_inc(qp->sdev, SIW_STAT_CONN_TIMEOUT);
 	siw_qp_event(qp, IB_EVENT_QP_FATAL);
-	if (qp->srq)
-		siw_qp_event(qp, IB_EVENT_QP_LAST_WQE_REACHED);
+	siw_qp_last_wqe(qp);
 }
 
 static void rdv_work(struct work_struct *work)

@@ -9,6 +9,8 @@
 #include <rdma/ib_verbs.h>
 #include <rdma/siw-abi.h>
 
+struct siw_recv;
+
 /**
  * struct siw_srq - a shared receive queue
  * @base: verbs object
@@ -39,8 +41,6 @@ static inline struct siw_srq *to_siw_srq(struct ib_srq *srq)
 {
 	return container_of(srq, struct siw_srq, base);
 }
-
-struct siw_recv;
 
 bool siw_srq_take(struct siw_srq *srq, struct siw_recv *rqe);
 

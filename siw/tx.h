@@ -105,7 +105,7 @@ struct siw_tx_msg {
  * @starved: no page was to be had for the next FPDU
  * @want: pages that the next FPDUs need
  * @lost: they cannot be had
- * @burst: octets of a burst, whole segments
+ * @burst: octets of a burst: whole segments, unless they are huge
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for
  * @built: stream position behind what was built

@@ -225,7 +225,7 @@ static u32 tx_room(const struct siw_qp *qp)
 {
 	const struct siw_tx *tx = &qp->tx;
 
-	/* where the markers of the next one fall is not known yet */
+	/* where the markers of the next one fall is not known yet; the MSS fell */
 	if (unlikely(tx->scratch) || !tx->buf.num || tx->out_len >= tx->burst)
 		return 0;
 	return min_t(u32, siw_txbuf_room(&tx->buf), tx->burst - tx->out_len);

@@ -55,3 +55,41 @@ tcp_pp_stop()
 	kill "$TCP_PP"
 	wait "$TCP_PP" 2>/dev/null || true
 }
+
+# Where figures go; they are of "round" and "mtu", which the caller has.
+figures_begin()	# FILE
+{
+	csv=$1
+	failed=0
+	echo "round,contender,test,size,mtu,unit,value" > "$csv"
+}
+
+# figure CONTENDER TEST SIZE UNIT COMMAND...: one measurement. A command that prints
+# several figures has as many TESTs and UNITs, with commas between. What fails twice
+# leaves none and, unless it is mainline's, sets "failed".
+figure()
+{
+	local values=() out tests units i try
+
+	IFS=, read -ra tests <<< "$2"
+	IFS=, read -ra units <<< "$4"
+	for try in 1 2; do
+		out=$("${@:5}" 2>> "$PERF_LOG")
+		read -ra values <<< "$out"
+		# nothing at all is no speed
+		[ ${#values[@]} -ne ${#tests[@]} ] ||
+			[[ ${values[0]} =~ ^[0.]+$ ]] || break
+		say "  $1 $2 $3: failed ($try) $out"
+		values=()
+	done
+	if [ ${#values[@]} -eq 0 ]; then
+		[ "$1" = mainline ] || failed=1
+		return
+	fi
+	for i in "${!tests[@]}"; do
+		[ "${tests[i]}" != _ ] || continue
+		echo "$round,$1,${tests[i]},$3,$mtu,${units[i]},${values[i]}" \
+			>> "$csv"
+		say "  $1 ${tests[i]} $3 B: ${values[i]} ${units[i]}"
+	done
+}

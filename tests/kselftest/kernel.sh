@@ -27,12 +27,12 @@ ktest()	# TEST [PARAMETER=VALUE...]
 # No figure is too low, but none at all is a failure.
 figures()
 {
-	local out
+	local out what
 
-	for t in "bw size=65536 count=200" "bw size=64 count=1000" \
+	for what in "bw size=65536 count=200" "bw size=64 count=1000" \
 		 "lat size=64 count=200" "lat size=4096 count=100"; do
 		# shellcheck disable=SC2086 # words
-		out=$(ktest $t)
+		out=$(ktest $what)
 		echo "$out"
 		[[ ${out##*$'\n'} =~ ^[0-9.]*[1-9][0-9.]*\ (MB/s|ns)$ ]] ||
 			fail "no figure"

@@ -238,6 +238,37 @@ churn_stop()
 	ip -n h1 addr del fd00:77::1/64 dev eth1 2>/dev/null || true
 }
 
+# Octets that a device has sent so far, all of them iWARP's.
+sent()	# DEVICE
+{
+	rdma statistic show link "$1/1" | grep -o 'tx_bytes [0-9]*' |
+		cut -d' ' -f2
+}
+
+# File systems over RDMA: $mnt is the mount, of $exported at the server.
+umount_it()
+{
+	run timeout 60 umount "$mnt"
+}
+
+forget()
+{
+	sync -f "$mnt"
+	echo 3 > /proc/sys/vm/drop_caches
+}
+
+# What goes in is what the server has and what comes back; nothing stays of it.
+tree_survives()	# DIR
+{
+	run cp -r "$1" "$mnt/small"
+	forget
+	run diff -r "$1" "$exported/small"
+	run diff -r "$1" "$mnt/small"
+	[ "$(find "$mnt/small" | wc -l)" = "$(find "$1" | wc -l)" ]
+	run rm -r "$mnt/small" "$1"
+	[ ! -e "$exported/small" ]
+}
+
 # perftest, server in h1 and client in h2; what they said is in $work/srv and
 # $work/cli. The server is deaf between the first of its connections and the
 # others: a client that is too fast is refused and comes again.
@@ -580,6 +611,7 @@ finish()
 	leak_oracle
 	echo "1..$kt_n"
 	echo "# Totals: pass:$kt_pass fail:$kt_fail skip:$kt_skip"
+	echo "# $SECONDS s"
 	[ $kt_fail -eq 0 ] || exit 1
 	[ $kt_pass -gt 0 ] || exit 4
 	exit 0
