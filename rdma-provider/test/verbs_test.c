@@ -1253,37 +1253,47 @@ static void run(const char *name, void (*fn)(void))
 	fflush(stdout);
 }
 
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} cases[] = {
+	{ "device", case_device },
+	{ "many CQs", case_many_cqs },
+	{ "send", case_send },
+	{ "write and read", case_rdma },
+	{ "errno values", case_errno },
+	{ "ibv_wr_* and extended CQ", case_wr_api },
+	{ "SRQ", case_srq },
+	{ "QP without receives", case_no_recv },
+	{ "parent and thread domain", case_domain },
+	{ "post before connect", case_early_post },
+	{ "order of completions", case_order },
+	{ "threads", case_threads },
+	{ "changed credentials", case_credentials },
+	{ "fork", case_fork },
+	{ "import", case_import },
+	{ "large requests", case_large_wr },
+	{ "posts after an error", case_flush },
+	{ "atomics", case_atomic },
+	{ "immediate data", case_imm },
+	{ "memory windows", case_mw },
+	{ "timestamps", case_timestamps },
+	{ "resize CQ", case_resize_cq },
+	{ "null MR", case_null_mr },
+	{ "iova", case_iova },
+};
+
 int main(int argc, char **argv)
 {
+	size_t i;
+
 	if (argc != 2) {
 		fprintf(stderr, "usage: %s ADDRESS\n", argv[0]);
 		return 2;
 	}
 	address = argv[1];
-	printf("KTAP version 1\n1..23\n");
-	run("device", case_device);
-	run("many CQs", case_many_cqs);
-	run("send", case_send);
-	run("write and read", case_rdma);
-	run("errno values", case_errno);
-	run("ibv_wr_* and extended CQ", case_wr_api);
-	run("SRQ", case_srq);
-	run("QP without receives", case_no_recv);
-	run("parent and thread domain", case_domain);
-	run("post before connect", case_early_post);
-	run("order of completions", case_order);
-	run("threads", case_threads);
-	run("changed credentials", case_credentials);
-	run("fork", case_fork);
-	run("import", case_import);
-	run("large requests", case_large_wr);
-	run("posts after an error", case_flush);
-	run("atomics", case_atomic);
-	run("immediate data", case_imm);
-	run("memory windows", case_mw);
-	run("timestamps", case_timestamps);
-	run("resize CQ", case_resize_cq);
-	run("null MR", case_null_mr);
-	run("iova", case_iova);
+	printf("KTAP version 1\n1..%zu\n", sizeof(cases) / sizeof(cases[0]));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		run(cases[i].name, cases[i].fn);
 	return failures != 0;
 }
