@@ -219,6 +219,17 @@ static bool wanted(const char *name, int argc, char **argv)
 	return false;
 }
 
+static int run_timed(const struct test_case *tc, size_t num)
+{
+	uint64_t start = now_ms();
+	int rc = run_case(tc, num);
+
+	if (now_ms() - start >= 1000)
+		printf("# %s: %llu ms\n", tc->name,
+		       (unsigned long long)(now_ms() - start));
+	return rc;
+}
+
 /**
  * ktap_main() - run the cases named on the command line, or all
  * @cases: table
@@ -261,7 +272,7 @@ int ktap_main(const struct test_case *cases, size_t n, int argc, char **argv)
 		if (list)
 			printf("%s\n", cases[i].name);
 		else
-			count[run_case(&cases[i], ++num)]++;
+			count[run_timed(&cases[i], ++num)]++;
 	}
 	if (list)
 		return KSFT_PASS;
