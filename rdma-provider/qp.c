@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "siw.h"
 
@@ -265,10 +266,27 @@ static void forget_completions(struct ibv_qp *qp)
 		siw_cq_forget(qp->recv_cq, qp->qp_num);
 }
 
+/*
+ * Up to Linux 6.4 the kernel's GID table is empty for an instant when an address
+ * of the netdev comes or goes.
+ */
+static int modify_with_gid(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
+{
+	struct ibv_modify_qp cmd;
+	int ret, tries = 10;
+
+	for (;;) {
+		memset(&cmd, 0, sizeof(cmd));
+		ret = ibv_cmd_modify_qp(qp, attr, mask, &cmd, sizeof(cmd));
+		if (ret != ENODATA || !(mask & IBV_QP_AV) || !--tries)
+			return ret;
+		usleep(1000);
+	}
+}
+
 int siw_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
-	struct ibv_modify_qp cmd = {};
-	int ret = ibv_cmd_modify_qp(qp, attr, mask, &cmd, sizeof(cmd));
+	int ret = modify_with_gid(qp, attr, mask);
 
 	/* as of a queue pair just created: the kernel has emptied the rings */
 	if (!ret && mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET)

@@ -366,7 +366,5 @@ int siw_device_register(struct siw_device *sdev, const char *name)
 	err = ib_device_set_netdev(&sdev->base, sdev->netdev, SIW_PORT);
 	if (!err)
 		err = ib_register_device(&sdev->base, name, NULL);
-	if (!err)
-		siw_gid_pin(sdev);
 	return err;
 }

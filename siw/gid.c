@@ -2,17 +2,20 @@
 /*
  * The GID table.
  *
- * The core caches it and refreshes the cache on IB_EVENT_GID_CHANGE, by
- * deleting and adding every entry. rdma_cm takes entry 0 of an iWARP port for
- * granted, and later kernels oops when they find it without a netdev in that
- * instant. A refresh asks query_gid() for an entry and right afterwards, from
- * the same task, get_netdev() for its netdev; an entry without netdev is
- * skipped. So once entry 0 is cached, get_netdev() answers the question that
- * follows query_gid(0) with NULL: the core leaves the entry alone. In turn
- * entry 0 must never change.
+ * An address keeps its entry while it exists: programs look an entry up and
+ * use its number later.
  *
- * Up to 6.4 nothing can be skipped, but entry 0 may follow the MAC address,
- * by which rdma_cm looks for it.
+ * The core caches the table and refreshes the cache on IB_EVENT_GID_CHANGE, by
+ * deleting and adding every entry. Who asks in that instant finds none: a
+ * modify_qp() fails, and rdma_cm, which takes entry 0 of an iWARP port for
+ * granted, oopses on later kernels. A refresh asks query_gid() for an entry
+ * and right afterwards, from the same task, get_netdev() for its netdev; an
+ * entry without netdev is skipped. So where the cache already has what
+ * query_gid() tells, get_netdev() answers the question that follows with NULL:
+ * the core leaves the entry alone.
+ *
+ * Up to 6.4 nothing can be skipped. There entry 0 may follow the MAC address,
+ * by which rdma_cm looks for it; later it must never change.
  */
 #include <linux/etherdevice.h>
 #include <linux/inetdevice.h>
@@ -21,6 +24,7 @@
 #include <linux/utsname.h>
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
+#include <rdma/ib_cache.h>
 #include "device.h"
 
 /*
@@ -50,6 +54,7 @@ static void siw_gid_of_mac(const struct net_device *netdev, union ib_gid *gid)
 		siw_invent_mac(netdev, gid->raw);
 }
 
+/* Addresses of a netdev behind the first @n; returns how many there are then. */
 static int siw_gid_add_v4(const struct net_device *netdev, union ib_gid *gids,
 			  int n)
 {
@@ -59,7 +64,7 @@ static int siw_gid_add_v4(const struct net_device *netdev, union ib_gid *gids,
 	if (!idev)
 		return n;
 	in_dev_for_each_ifa_rcu(ifa, idev) {
-		if (n == SIW_GID_TBL_LEN)
+		if (n == SIW_GID_TBL_LEN - 1)
 			break;
 		ipv6_addr_set_v4mapped(ifa->ifa_local,
 				       (struct in6_addr *)gids[n++].raw);
@@ -78,7 +83,7 @@ static int siw_gid_add_v6(const struct net_device *netdev, union ib_gid *gids,
 		return n;
 	read_lock_bh(&idev->lock);
 	list_for_each_entry(ifa, &idev->addr_list, if_list) {
-		if (n == SIW_GID_TBL_LEN)
+		if (n == SIW_GID_TBL_LEN - 1)
 			break;
 		if (!(ifa->flags & IFA_F_DADFAILED))
 			memcpy(gids[n++].raw, &ifa->addr, sizeof(*gids));
@@ -86,6 +91,54 @@ static int siw_gid_add_v6(const struct net_device *netdev, union ib_gid *gids,
 	read_unlock_bh(&idev->lock);
 #endif
 	return n;
+}
+
+static int siw_gid_find(const union ib_gid *gids, int n,
+			const union ib_gid *gid)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!memcmp(&gids[i], gid, sizeof(*gid)))
+			return i;
+	return -1;
+}
+
+/*
+ * Programs that are not told otherwise take entry 1 if it is an IPv4 address:
+ * others go there only if nothing else is left.
+ */
+static void siw_gid_place(union ib_gid *tbl, const union ib_gid *gid)
+{
+	bool v4 = ipv6_addr_v4mapped((const struct in6_addr *)gid->raw);
+	int i;
+
+	for (i = v4 ? 1 : 2; i < SIW_GID_TBL_LEN; i++)
+		if (rdma_is_zero_gid(&tbl[i]))
+			break;
+	tbl[i < SIW_GID_TBL_LEN ? i : 1] = *gid;
+}
+
+/* @now: the addresses, @n of them; returns true if an entry changed */
+static bool siw_gid_merge(union ib_gid *tbl, const union ib_gid *now, int n)
+{
+	bool changed = false;
+	int i;
+
+	for (i = 1; i < SIW_GID_TBL_LEN; i++) {
+		if (rdma_is_zero_gid(&tbl[i]) ||
+		    siw_gid_find(now, n, &tbl[i]) >= 0)
+			continue;
+		memset(&tbl[i], 0, sizeof(tbl[i]));
+		changed = true;
+	}
+	for (i = 0; i < n; i++) {
+		if (siw_gid_find(tbl, SIW_GID_TBL_LEN, &now[i]) >= 0)
+			continue;
+		siw_gid_place(tbl, &now[i]);
+		changed = true;
+	}
+	return changed;
 }
 
 /**
@@ -99,25 +152,23 @@ static int siw_gid_add_v6(const struct net_device *netdev, union ib_gid *gids,
  */
 bool siw_gid_refresh(struct siw_device *sdev)
 {
-	union ib_gid gids[SIW_GID_TBL_LEN] = {};
+	union ib_gid now[SIW_GID_TBL_LEN - 1], mac;
 	struct siw_gid_table *tbl = &sdev->gids;
 	bool changed;
-	int n = 1;
-
-	if (COMPAT_GID0_BY_MAC)
-		siw_gid_of_mac(sdev->netdev, &gids[0]);
-	else
-		gids[0] = tbl->gid[0];
+	int n;
 
 	rcu_read_lock();
-	n = siw_gid_add_v4(sdev->netdev, gids, n);
-	siw_gid_add_v6(sdev->netdev, gids, n);
+	n = siw_gid_add_v4(sdev->netdev, now, 0);
+	n = siw_gid_add_v6(sdev->netdev, now, n);
 	rcu_read_unlock();
+	siw_gid_of_mac(sdev->netdev, &mac);
 
 	spin_lock(&tbl->lock);
-	changed = memcmp(tbl->gid, gids, sizeof(gids));
-	if (changed)
-		memcpy(tbl->gid, gids, sizeof(gids));
+	changed = siw_gid_merge(tbl->gid, now, n);
+	if (COMPAT_GID0_BY_MAC && memcmp(&tbl->gid[0], &mac, sizeof(mac))) {
+		tbl->gid[0] = mac;
+		changed = true;
+	}
 	spin_unlock(&tbl->lock);
 	return changed;
 }
@@ -135,15 +186,13 @@ void siw_gid_init(struct siw_device *sdev)
 	siw_gid_refresh(sdev);
 }
 
-/**
- * siw_gid_pin() - keep the core from touching entry 0 again
- * @sdev: device that is registered: entry 0 is in the core's cache
- *
- * Context: process.
- */
-void siw_gid_pin(struct siw_device *sdev)
+static bool siw_gid_cached(struct ib_device *ibdev, u32 port, int index,
+			   const union ib_gid *gid)
 {
-	WRITE_ONCE(sdev->gids.pinned, !COMPAT_GID0_BY_MAC);
+	union ib_gid cached;
+
+	return !rdma_query_gid(ibdev, port, index, &cached) &&
+	       !memcmp(&cached, gid, sizeof(cached));
 }
 
 /**
@@ -152,6 +201,8 @@ void siw_gid_pin(struct siw_device *sdev)
  * @port: the port
  * @index: entry, below SIW_GID_TBL_LEN
  * @gid: filled in; zero for an empty slot
+ *
+ * Called by the core's refresh of its cache alone, one at a time.
  *
  * Context: process.
  * Return: 0 or -EINVAL.
@@ -166,8 +217,9 @@ int siw_query_gid(struct ib_device *ibdev, u32 port, int index,
 	spin_lock(&tbl->lock);
 	*gid = tbl->gid[index];
 	spin_unlock(&tbl->lock);
-	if (READ_ONCE(tbl->pinned))
-		WRITE_ONCE(tbl->asking, index ? NULL : current);
+	if (!COMPAT_GID0_BY_MAC)
+		WRITE_ONCE(tbl->asking, siw_gid_cached(ibdev, port, index, gid) ?
+					current : NULL);
 	return 0;
 }
 
@@ -178,7 +230,7 @@ int siw_query_gid(struct ib_device *ibdev, u32 port, int index,
  *
  * Context: any.
  * Return: the netdev, referenced; NULL where that makes a refresh of the GID
- * cache skip entry 0.
+ * cache skip an entry.
  */
 struct net_device *siw_get_netdev(struct ib_device *ibdev, u32 port)
 {

@@ -17,21 +17,18 @@ struct task_struct;
 /**
  * struct siw_gid_table - GIDs as query_gid tells them
  * @lock: guards @gid; process context
- * @gid: entry 0 names the device, IPv4 addresses follow (IPv4-mapped), then
- *	IPv6 addresses, then zeros
- * @asking: task that refreshes the core's GID cache and just asked for entry
- *	0; only compared, never dereferenced
- * @pinned: the core has cached entry 0 and shall not touch it any more
+ * @gid: entry 0 names the device; the others are addresses (IPv4 as IPv4-mapped)
+ *	or zero
+ * @asking: task that refreshes the core's GID cache and just asked for an entry
+ *	that it has; only compared, never dereferenced
  */
 struct siw_gid_table {
 	spinlock_t lock;	/* see above */
 	union ib_gid gid[SIW_GID_TBL_LEN];
 	struct task_struct *asking;
-	bool pinned;
 };
 
 void siw_gid_init(struct siw_device *sdev);
-void siw_gid_pin(struct siw_device *sdev);
 bool siw_gid_refresh(struct siw_device *sdev);
 
 int siw_query_gid(struct ib_device *ibdev, u32 port, int index,

@@ -21,7 +21,7 @@
 /*
  * Up to 6.4 rdma_cm finds the GID of an iWARP port by the netdev's MAC
  * address; later it takes index 0 whatever it holds, and the GID cache can be
- * made to leave that entry alone.
+ * made to leave entries alone that have not changed.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 #define COMPAT_GID0_BY_MAC 1
