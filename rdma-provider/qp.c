@@ -267,10 +267,10 @@ static void forget_completions(struct ibv_qp *qp)
 }
 
 /*
- * Up to Linux 6.4 the kernel's GID table is empty for an instant when an address
- * of the netdev comes or goes.
+ * Up to Linux 6.4 the kernel's GID table is empty for an instant when an
+ * address of the netdev comes or goes.
  */
-static int modify_with_gid(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
+static int modify_again(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
 	struct ibv_modify_qp cmd;
 	int ret, tries = 10;
@@ -286,7 +286,7 @@ static int modify_with_gid(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask
 
 int siw_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
-	int ret = modify_with_gid(qp, attr, mask);
+	int ret = modify_again(qp, attr, mask);
 
 	/* as of a queue pair just created: the kernel has emptied the rings */
 	if (!ret && mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET)

@@ -386,7 +386,7 @@ static void eps_wait(struct siw_device *sdev)
  * sockets. Afterwards the device neither connects nor accepts any more. May be
  * called again.
  *
- * Context: process; waits for work on siw_wq and for the QPs to let go.
+ * Context: process; waits for endpoints' work and for the QPs to let go.
  */
 void siw_cm_device_down(struct siw_device *sdev)
 {

@@ -57,12 +57,32 @@ static int ep_register(struct siw_ep *ep, struct siw_device *sdev)
 	return rv;
 }
 
+/*
+ * Many an application takes the order in which connections are asked for as the
+ * one in which it asked for them: up to there they leave and come in the order of
+ * their sockets' events. Later steps may wait for a QP, and for nobody else's.
+ * The rendezvous may wait for one that was connected before, see siw_fault_wq.
+ */
+static struct workqueue_struct *ep_queue(const struct siw_ep *ep)
+{
+	if (ep->rdv)
+		return siw_fault_wq;
+	switch (READ_ONCE(ep->state)) {
+	case SIW_EP_CONNECTING:
+	case SIW_EP_WAIT_REQUEST:
+	case SIW_EP_OFFERED:
+		return siw_start_wq;
+	default:
+		return siw_wq;
+	}
+}
+
 /* The work takes over the timer's reference. */
 static void ep_timeout(struct timer_list *t)
 {
 	struct siw_ep *ep = from_timer(ep, t, timer);
 
-	if (!queue_work(siw_wq, &ep->work))
+	if (!queue_work(ep_queue(ep), &ep->work))
 		siw_ep_put(ep);
 }
 
@@ -154,23 +174,6 @@ void siw_ep_put(struct siw_ep *ep)
 	kfree(ep->pdata);
 	kfree(ep);
 	ep_unregister(sdev);
-}
-
-/*
- * Many an application takes the order in which connections are asked for as the
- * one in which it asked for them: up to there they leave and come in the order of
- * their sockets' events. Later steps may wait for a QP, and for nobody else's.
- */
-static struct workqueue_struct *ep_queue(const struct siw_ep *ep)
-{
-	switch (READ_ONCE(ep->state)) {
-	case SIW_EP_CONNECTING:
-	case SIW_EP_WAIT_REQUEST:
-	case SIW_EP_OFFERED:
-		return ep->rdv ? siw_wq : siw_start_wq;
-	default:
-		return siw_wq;
-	}
 }
 
 /**

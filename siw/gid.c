@@ -54,91 +54,108 @@ static void siw_gid_of_mac(const struct net_device *netdev, union ib_gid *gid)
 		siw_invent_mac(netdev, gid->raw);
 }
 
-/* Addresses of a netdev behind the first @n; returns how many there are then. */
-static int siw_gid_add_v4(const struct net_device *netdev, union ib_gid *gids,
-			  int n)
+/**
+ * struct gid_walk - what is done with each address of a netdev
+ * @tbl: GID table
+ * @has: entries whose address is there
+ * @place: addresses without an entry are given one
+ * @changed: this happened
+ */
+struct gid_walk {
+	union ib_gid *tbl;
+	DECLARE_BITMAP(has, SIW_GID_TBL_LEN);
+	bool place;
+	bool changed;
+};
+
+/*
+ * Programs that are not told otherwise take entry 1 if it is an IPv4 address:
+ * others go there only if nothing else is left.
+ */
+static int siw_gid_free_entry(const struct gid_walk *walk, bool v4)
+{
+	int i;
+
+	i = find_next_zero_bit(walk->has, SIW_GID_TBL_LEN, v4 ? 1 : 2);
+	if (i == SIW_GID_TBL_LEN && !test_bit(1, walk->has))
+		i = 1;
+	return i;
+}
+
+static void siw_gid_address(struct gid_walk *walk, const struct in6_addr *addr)
+{
+	int i;
+
+	for (i = 1; i < SIW_GID_TBL_LEN; i++)
+		if (!memcmp(&walk->tbl[i], addr, sizeof(*addr)))
+			break;
+	if (i == SIW_GID_TBL_LEN && walk->place) {
+		i = siw_gid_free_entry(walk, ipv6_addr_v4mapped(addr));
+		if (i == SIW_GID_TBL_LEN)
+			return;
+		memcpy(&walk->tbl[i], addr, sizeof(*addr));
+		walk->changed = true;
+	}
+	if (i < SIW_GID_TBL_LEN)
+		__set_bit(i, walk->has);
+}
+
+static void siw_gid_walk_v4(const struct net_device *netdev,
+			    struct gid_walk *walk)
 {
 	const struct in_device *idev = __in_dev_get_rcu(netdev);
 	const struct in_ifaddr *ifa;
+	struct in6_addr addr;
 
 	if (!idev)
-		return n;
+		return;
 	in_dev_for_each_ifa_rcu(ifa, idev) {
-		if (n == SIW_GID_TBL_LEN - 1)
-			break;
-		ipv6_addr_set_v4mapped(ifa->ifa_local,
-				       (struct in6_addr *)gids[n++].raw);
+		ipv6_addr_set_v4mapped(ifa->ifa_local, &addr);
+		siw_gid_address(walk, &addr);
 	}
-	return n;
 }
 
-static int siw_gid_add_v6(const struct net_device *netdev, union ib_gid *gids,
-			  int n)
+static void siw_gid_walk_v6(const struct net_device *netdev,
+			    struct gid_walk *walk)
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	struct inet6_dev *idev = __in6_dev_get(netdev);
 	const struct inet6_ifaddr *ifa;
 
 	if (!idev)
-		return n;
+		return;
 	read_lock_bh(&idev->lock);
-	list_for_each_entry(ifa, &idev->addr_list, if_list) {
-		if (n == SIW_GID_TBL_LEN - 1)
-			break;
+	list_for_each_entry(ifa, &idev->addr_list, if_list)
 		if (!(ifa->flags & IFA_F_DADFAILED))
-			memcpy(gids[n++].raw, &ifa->addr, sizeof(*gids));
-	}
+			siw_gid_address(walk, &ifa->addr);
 	read_unlock_bh(&idev->lock);
 #endif
-	return n;
 }
 
-static int siw_gid_find(const union ib_gid *gids, int n,
-			const union ib_gid *gid)
+static void siw_gid_walk(const struct net_device *netdev, struct gid_walk *walk)
 {
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (!memcmp(&gids[i], gid, sizeof(*gid)))
-			return i;
-	return -1;
+	rcu_read_lock();
+	siw_gid_walk_v4(netdev, walk);
+	siw_gid_walk_v6(netdev, walk);
+	rcu_read_unlock();
 }
 
-/*
- * Programs that are not told otherwise take entry 1 if it is an IPv4 address:
- * others go there only if nothing else is left.
- */
-static void siw_gid_place(union ib_gid *tbl, const union ib_gid *gid)
+/* First those that have an entry, so that no newcomer is given it. */
+static bool siw_gid_follow(const struct net_device *netdev, union ib_gid *tbl)
 {
-	bool v4 = ipv6_addr_v4mapped((const struct in6_addr *)gid->raw);
+	struct gid_walk walk = { .tbl = tbl };
 	int i;
 
-	for (i = v4 ? 1 : 2; i < SIW_GID_TBL_LEN; i++)
-		if (rdma_is_zero_gid(&tbl[i]))
-			break;
-	tbl[i < SIW_GID_TBL_LEN ? i : 1] = *gid;
-}
-
-/* @now: the addresses, @n of them; returns true if an entry changed */
-static bool siw_gid_merge(union ib_gid *tbl, const union ib_gid *now, int n)
-{
-	bool changed = false;
-	int i;
-
+	siw_gid_walk(netdev, &walk);
 	for (i = 1; i < SIW_GID_TBL_LEN; i++) {
-		if (rdma_is_zero_gid(&tbl[i]) ||
-		    siw_gid_find(now, n, &tbl[i]) >= 0)
+		if (test_bit(i, walk.has) || rdma_is_zero_gid(&tbl[i]))
 			continue;
 		memset(&tbl[i], 0, sizeof(tbl[i]));
-		changed = true;
+		walk.changed = true;
 	}
-	for (i = 0; i < n; i++) {
-		if (siw_gid_find(tbl, SIW_GID_TBL_LEN, &now[i]) >= 0)
-			continue;
-		siw_gid_place(tbl, &now[i]);
-		changed = true;
-	}
-	return changed;
+	walk.place = true;
+	siw_gid_walk(netdev, &walk);
+	return walk.changed;
 }
 
 /**
@@ -152,19 +169,13 @@ static bool siw_gid_merge(union ib_gid *tbl, const union ib_gid *now, int n)
  */
 bool siw_gid_refresh(struct siw_device *sdev)
 {
-	union ib_gid now[SIW_GID_TBL_LEN - 1], mac;
 	struct siw_gid_table *tbl = &sdev->gids;
+	union ib_gid mac;
 	bool changed;
-	int n;
 
-	rcu_read_lock();
-	n = siw_gid_add_v4(sdev->netdev, now, 0);
-	n = siw_gid_add_v6(sdev->netdev, now, n);
-	rcu_read_unlock();
 	siw_gid_of_mac(sdev->netdev, &mac);
-
 	spin_lock(&tbl->lock);
-	changed = siw_gid_merge(tbl->gid, now, n);
+	changed = siw_gid_follow(sdev->netdev, tbl->gid);
 	if (COMPAT_GID0_BY_MAC && memcmp(&tbl->gid[0], &mac, sizeof(mac))) {
 		tbl->gid[0] = mac;
 		changed = true;

@@ -17,8 +17,8 @@ struct task_struct;
 /**
  * struct siw_gid_table - GIDs as query_gid tells them
  * @lock: guards @gid; process context
- * @gid: entry 0 names the device; the others are addresses (IPv4 as IPv4-mapped)
- *	or zero
+ * @gid: entry 0 names the device; the others are addresses (IPv4 as
+ *	IPv4-mapped) or zero
  * @asking: task that refreshes the core's GID cache and just asked for an entry
  *	that it has; only compared, never dereferenced
  */

@@ -35,7 +35,7 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="markers.sh many.sh nfs.sh"
+		SIW_ELSEWHERE="counters.sh markers.sh many.sh nfs.sh ofi.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw

@@ -20,13 +20,14 @@ before()
 }
 
 # The index of an address in a device's table.
-gid_of()	# DEVICE PATTERN
+gid_of()	# DEVICE BEGINNING
 {
-	local f
+	local f gid
 
 	for f in /sys/class/infiniband/"$1"/ports/1/gids/*; do
-		grep -q "$2" "$f" 2>/dev/null || continue
-		basename "$f"
+		read -r gid < "$f" || continue
+		[[ $gid == $2* ]] || continue
+		echo "${f##*/}"
 		return
 	done
 	fail "$1 has no GID like $2"
@@ -34,12 +35,12 @@ gid_of()	# DEVICE PATTERN
 
 gid4()
 {
-	gid_of "$1" '^0000:0000:0000:0000:0000:ffff:'
+	gid_of "$1" 0000:0000:0000:0000:0000:ffff:
 }
 
 gid6()
 {
-	gid_of "$1" '^fd00:'
+	gid_of "$1" fd00:
 }
 
 # One program as server and client, on the device and GID of each.
