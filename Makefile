@@ -24,8 +24,8 @@ DEPS	= $(if $(SIW_NO_DEPS),,deps)
 SOAK	?= 1800
 
 .PHONY: default help module modules-all ktest provider unit fuzz style check \
-	check-guest check-debug debug-kernel soak check-install demo bench interop \
-	shell install uninstall clean deps
+	check-guest check-long check-debug debug-kernel soak check-install demo \
+	bench interop shell install uninstall clean deps
 
 default: module
 
@@ -85,6 +85,10 @@ check-guest: $(DEPS)
 	@SIW_PROVIDERS="stock $(CURDIR)/build/provider/libsiw" \
 		tests/check --guest-only
 
+## check-long    what is too long for make check: 500 kills, 4096 connections, all of perftest
+check-long: $(DEPS)
+	@tests/check-long
+
 ## debug-kernel  a small kernel with KASAN, lockdep, kmemleak and more
 debug-kernel: $(DEPS)
 	@tests/vm/build-debug
@@ -101,7 +105,7 @@ soak: $(DEPS)
 	@$(SUBMAKE) provider
 	@$(SUBMAKE) -s -C tests/kselftest OUTPUT=$(CURDIR)/build/soak/siw all
 	@SIW_PROVIDER=$(CURDIR)/build/provider/libsiw tests/vm/run \
-		--kver debug --name soak --time-limit $$((($(SOAK) + 1200) / 5)) \
+		--kver debug --name soak$(SEED) --time-limit $$((($(SOAK) + 1200) / 5)) \
 		--env LIFE_SECONDS=$(SOAK) $(if $(SEED),--env LIFE_SEED=$(SEED)) \
 		-- build/soak/siw/lifecycle.sh
 
