@@ -35,11 +35,11 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="counters.sh markers.sh many.sh nfs.sh ofi.sh"
+		SIW_ELSEWHERE="counters.sh kill.sh markers.sh many.sh nfs.sh ofi.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="lifecycle.sh netfault.sh iser.sh 9p.sh"
+		SIW_ELSEWHERE="9p.sh capture.sh iser.sh lifecycle.sh netfault.sh"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac

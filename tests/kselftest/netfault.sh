@@ -183,7 +183,8 @@ closed_window()
 	local port ports=() pids=() before peer i
 
 	setting server_first 1
-	setting peer_timeout 4
+	# all of them stand still before the first of them is given up
+	setting peer_timeout 12
 	for ((port = 7611; port <= 7618; port++)); do
 		ports+=("$port")
 		"$(bin app)" serve 10.0.0.1 "$port" > "$work/s$port" 2>&1 &
@@ -209,7 +210,7 @@ closed_window()
 		wait "${pids[$i]}" || true
 	done
 	for ((i = 2; i < 8; i++)); do
-		until_ok 20 grep -q told "$work/s${ports[$i]}" ||
+		until_ok 40 grep -q told "$work/s${ports[$i]}" ||
 			fail "never told: $(cat "$work/s${ports[$i]}")"
 		wait "${pids[$i]}"
 	done
