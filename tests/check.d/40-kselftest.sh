@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # check: each-kernel
 # check: guest
-# check: time-limit 4000
+# check: time-limit 4500
 #
 # tests/kselftest by kselftest's own runner, in one guest per kernel, with one
 # provider or both.
@@ -35,16 +35,17 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="counters.sh kill.sh markers.sh many.sh nfs.sh ofi.sh"
+		SIW_ELSEWHERE="kill.sh markers.sh many.sh nfs.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="9p.sh capture.sh iser.sh lifecycle.sh netfault.sh"
+		SIW_ELSEWHERE="9p.sh capture.sh counters.sh iser.sh"
+		SIW_ELSEWHERE+=" lifecycle.sh netfault.sh ofi.sh"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac
 	export SIW_PROVIDERS SIW_ELSEWHERE
 fi
 
-exec tests/vm/run --kver "$KVER" --time-limit 3900 \
+exec tests/vm/run --kver "$KVER" --time-limit 4400 \
 	--name "kselftest-$KVER" --nics -- tests/vm/kselftest "$dir"
