@@ -364,7 +364,7 @@ int siw_device_register(struct siw_device *sdev, const char *name)
 	int err;
 
 	err = ib_device_set_netdev(&sdev->base, sdev->netdev, SIW_PORT);
-	if (!err)
-		err = ib_register_device(&sdev->base, name, NULL);
-	return err;
+	if (err)
+		return err;
+	return ib_register_device(&sdev->base, name, NULL);
 }

@@ -35,12 +35,12 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="kill.sh markers.sh many.sh nfs.sh"
+		SIW_ELSEWHERE="markers.sh many.sh nfs.sh"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="9p.sh capture.sh counters.sh iser.sh"
-		SIW_ELSEWHERE+=" lifecycle.sh netfault.sh ofi.sh"
+		SIW_ELSEWHERE="9p.sh counters.sh iser.sh lifecycle.sh"
+		SIW_ELSEWHERE+=" netfault.sh ofi.sh"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac

@@ -217,6 +217,30 @@ wait_listen()
 	until_ok 40 listening "$1" "$2" || fail "nobody listens on port $2"
 }
 
+# The index of an address in a device's table.
+gid_of()	# DEVICE BEGINNING
+{
+	local f gid
+
+	for f in /sys/class/infiniband/"$1"/ports/1/gids/*; do
+		read -r gid < "$f" || continue
+		[[ $gid == $2* ]] || continue
+		echo "${f##*/}"
+		return
+	done
+	fail "$1 has no GID like $2"
+}
+
+gid4()
+{
+	gid_of "$1" 0000:0000:0000:0000:0000:ffff:
+}
+
+gid6()
+{
+	gid_of "$1" fd00:
+}
+
 # Addresses of h1 come and go while something else is tested.
 churn_start()
 {

@@ -9,20 +9,6 @@
 
 port=18600
 
-# The entry of a device's GID table that is its IPv4 address.
-gid4()
-{
-	local f
-
-	for f in /sys/class/infiniband/"$1"/ports/1/gids/*; do
-		grep -q '^0000:0000:0000:0000:0000:ffff:' "$f" 2>/dev/null ||
-			continue
-		basename "$f"
-		return
-	done
-	fail "$1 has no GID of IPv4"
-}
-
 # Where a device's end of the connection comes from.
 how()	# cm|qp DEVICE
 {

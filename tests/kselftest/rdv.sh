@@ -19,30 +19,6 @@ before()
 	rdma link show siw2/1 || h2 rdma link add siw2 type siw netdev eth2
 }
 
-# The index of an address in a device's table.
-gid_of()	# DEVICE BEGINNING
-{
-	local f gid
-
-	for f in /sys/class/infiniband/"$1"/ports/1/gids/*; do
-		read -r gid < "$f" || continue
-		[[ $gid == $2* ]] || continue
-		echo "${f##*/}"
-		return
-	done
-	fail "$1 has no GID like $2"
-}
-
-gid4()
-{
-	gid_of "$1" 0000:0000:0000:0000:0000:ffff:
-}
-
-gid6()
-{
-	gid_of "$1" fd00:
-}
-
 # One program as server and client, on the device and GID of each.
 pair()	# PROGRAM SERVER-GID CLIENT-GID ADDRESS OPTIONS...
 {
