@@ -455,11 +455,17 @@ static int rx_choose_cpu(const struct siw_qp *qp, int here)
 	return choice;
 }
 
-/*
+/**
+ * siw_rx_far_cpu() - a CPU that does not take in the packets of a connection
+ * @qp: connected queue pair
+ *
  * The CPU that took in the last packet may be another one than this, which had the
  * socket locked. One choice lasts until the stream itself comes in there.
+ *
+ * Context: any.
+ * Return: a CPU that was online, the packets' own if there is no other.
  */
-static int rx_cpu(struct siw_qp *qp)
+int siw_rx_far_cpu(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 	int here = siw_llp_cpu(qp->llp);
@@ -480,7 +486,7 @@ static void rx_defer(struct siw_qp *qp)
 	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
 		rx_queue(qp, 0);
 	else
-		queue_delayed_work_on(rx_cpu(qp), siw_rx_wq,
+		queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq,
 				      &qp->rx.work, 0);
 }
 

@@ -112,6 +112,7 @@ void siw_rx_start(struct siw_qp *qp);
 void siw_rx_reset(struct siw_qp *qp);
 void siw_rx_ready(struct siw_qp *qp);
 void siw_rx_kick(struct siw_qp *qp);
+int siw_rx_far_cpu(struct siw_qp *qp);
 void siw_rx_finish(struct siw_qp *qp);
 
 /* rx.c: octets of the stream into FPDUs */

@@ -340,7 +340,10 @@ static void rx_irq_add(struct siw_qp *qp, const struct siw_irq_entry *e)
 	atomic_inc(&qp->irq_busy);
 	/* the entry before the index; pairs with tx_irq_waits() */
 	smp_store_release(&qp->irq_tail, qp->irq_tail + 1);
-	siw_tx_kick(qp);
+	if (e->len >= SIW_TX_FAR_MIN)
+		siw_tx_kick_far(qp);
+	else
+		siw_tx_kick(qp);
 }
 
 static enum iw_err rx_check_source(struct siw_qp *qp, u32 stag, u64 to,

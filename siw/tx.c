@@ -329,6 +329,11 @@ static void tx_work(struct work_struct *work)
 	tx_loop(container_of(work, struct siw_qp, tx.work), TX_WORKER);
 }
 
+static void tx_far_work(struct work_struct *work)
+{
+	tx_loop(container_of(work, struct siw_qp, tx.far_work), TX_WORKER);
+}
+
 static void tx_fault_work(struct work_struct *work)
 {
 	tx_loop(container_of(work, struct siw_qp, tx.fault_work), TX_CALLER);
@@ -400,6 +405,32 @@ void siw_tx_kick_slow(struct siw_qp *qp)
 		queue_work(siw_fault_wq, &qp->tx.fault_work);
 	else
 		queue_work(siw_wq, &qp->tx.work);
+}
+
+/**
+ * siw_tx_kick_far() - there is much to send; do it soon on another CPU
+ * @qp: queue pair that may be connected
+ *
+ * For what the peer asks for: a worker woken here would stay here, beside what
+ * takes in the peer's packets, while other CPUs have nothing to do with either.
+ *
+ * Context: any.
+ */
+void siw_tx_kick_far(struct siw_qp *qp)
+{
+	int cpu;
+
+	if (test_bit(SIW_QPF_FAULTS, &qp->flags)) {
+		siw_tx_kick_slow(qp);
+		return;
+	}
+	if (test_bit(SIW_QPF_TX_STOP, &qp->flags) || tx_is_on_it(qp))
+		return;
+	cpu = siw_rx_far_cpu(qp);
+	if (cpu == raw_smp_processor_id())
+		siw_tx_kick(qp);
+	else
+		queue_work_on(cpu, siw_rx_wq, &qp->tx.far_work);
 }
 
 /**
@@ -591,6 +622,7 @@ int siw_tx_init(struct siw_qp *qp)
 		return -ENOMEM;
 	tasklet_setup(&qp->tx.tasklet, tx_tasklet);
 	INIT_WORK(&qp->tx.work, tx_work);
+	INIT_WORK(&qp->tx.far_work, tx_far_work);
 	INIT_WORK(&qp->tx.fault_work, tx_fault_work);
 	INIT_DELAYED_WORK(&qp->tx.idle, tx_idle_work);
 	return 0;
@@ -606,6 +638,7 @@ void siw_tx_exit(struct siw_qp *qp)
 {
 	tasklet_kill(&qp->tx.tasklet);
 	cancel_work_sync(&qp->tx.work);
+	cancel_work_sync(&qp->tx.far_work);
 	cancel_work_sync(&qp->tx.fault_work);
 	siw_tx_reset(qp);
 	kfree(qp->tx.wqe.sge);

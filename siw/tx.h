@@ -24,6 +24,9 @@ struct siw_qp;
  */
 #define SIW_TX_BURST		64000
 
+/* Octets of a Read Response that are worth waking another CPU for. */
+#define SIW_TX_FAR_MIN		SZ_32K
+
 /**
  * struct siw_wqe - private copy of a send work request
  * @id: wr_id
@@ -123,6 +126,7 @@ struct siw_tx_msg {
  * @tasklet: sends on behalf of softirq
  * @work: sends on behalf of everybody else
  * @fault_work: likewise, for a QP that has met pages to be fetched
+ * @far_work: sends much, on a CPU that does not take in the peer's packets
  */
 struct siw_tx {
 	struct siw_txbuf buf;
@@ -156,6 +160,7 @@ struct siw_tx {
 	struct tasklet_struct tasklet;
 	struct work_struct work;
 	struct work_struct fault_work;
+	struct work_struct far_work;
 	struct delayed_work idle;
 	u64 idle_at;
 };
@@ -167,6 +172,7 @@ void siw_tx_run(struct siw_qp *qp);
 bool siw_tx_poll(struct siw_qp *qp);
 void siw_tx_kick(struct siw_qp *qp);
 void siw_tx_kick_slow(struct siw_qp *qp);
+void siw_tx_kick_far(struct siw_qp *qp);
 void siw_tx_own(struct siw_qp *qp);
 void siw_tx_abandon(struct siw_qp *qp);
 void siw_tx_reset(struct siw_qp *qp);
