@@ -36,11 +36,13 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	6.1.*)
 		SIW_PROVIDERS=stock
 		SIW_ELSEWHERE="markers.sh many.sh nfs.sh"
+		SIW_ELSEWHERE+=" tools.sh/1500-ipv6 tools.sh/9000-ipv4"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
 		SIW_ELSEWHERE="9p.sh counters.sh iser.sh lifecycle.sh"
 		SIW_ELSEWHERE+=" netfault.sh ofi.sh"
+		SIW_ELSEWHERE+=" tools.sh/1500-ipv4 tools.sh/9000-ipv6"
 		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac

@@ -11,7 +11,7 @@
 #
 # Environment: SIW_KO (module file; empty: modprobe siw), SIW_PROVIDER ("stock", or
 # a path for RDMAV_DRIVERS), KSFT_SLOW (how much slower this kernel is than usual),
-# SIW_ELSEWHERE (scripts that are left to another kernel).
+# SIW_ELSEWHERE (scripts, or SCRIPT/PART, that are left to another kernel).
 
 set -eu
 
@@ -87,9 +87,15 @@ reap()
 	wait 2>/dev/null || true
 }
 
-case " ${SIW_ELSEWHERE:-} " in
-*" ${0##*/} "*) skip_all "make check runs it on the other kernel" ;;
-esac
+# Whether this script, or PART of it, is left to another kernel.
+elsewhere()	# [PART]
+{
+	[[ " ${SIW_ELSEWHERE:-} " = *" ${0##*/}${1:+/$1} "* ]]
+}
+
+if elsewhere; then
+	skip_all "make check runs it on the other kernel"
+fi
 
 # One case: a function or command in a subshell with errexit on. What it
 # printed is shown if it failed, or with VERBOSE=1. A function "before", if

@@ -252,13 +252,13 @@ more()
 
 begin
 topology
-round 1500 ipv4
-main
-more
-round 9000 ipv6
-main
-round 9000 ipv4
-main
-round 1500 ipv6
-main
+for mtu in 1500 9000; do
+	for family in ipv4 ipv6; do
+		if ! elsewhere "$mtu-$family"; then
+			round "$mtu" "$family"
+			main
+			[ "$mtu-$family" != 1500-ipv4 ] || more
+		fi
+	done
+done
 finish
