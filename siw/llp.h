@@ -69,6 +69,9 @@ void siw_llp_abort(struct siw_llp *llp);
 void siw_llp_reset(struct siw_llp *llp);
 void siw_llp_shutdown_write(struct siw_llp *llp);
 
+/* process context */
+void siw_llp_busy_poll(unsigned int napi);
+
 /* startup frames and draining: process context */
 int siw_llp_recv(struct siw_llp *llp, void *buf, u32 len);
 int siw_llp_send_buf(struct siw_llp *llp, const void *buf, u32 len);
@@ -83,6 +86,7 @@ u32 siw_llp_emss(struct siw_llp *llp);
 bool siw_llp_leaves_host(struct siw_llp *llp);
 u32 siw_llp_readable(struct siw_llp *llp);
 int siw_llp_cpu(struct siw_llp *llp);
+unsigned int siw_llp_napi(struct siw_llp *llp);
 
 /* data path */
 void siw_llp_lock(struct siw_llp *llp);

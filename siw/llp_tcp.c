@@ -9,6 +9,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -697,6 +698,41 @@ int siw_llp_cpu(struct siw_llp *llp)
 	int cpu = READ_ONCE(llp->sock->sk->sk_incoming_cpu);
 
 	return cpu < 0 ? raw_smp_processor_id() : cpu;
+}
+
+/**
+ * siw_llp_napi() - the queue of a NIC that the socket's packets come from
+ * @llp: socket
+ *
+ * Context: any, cannot sleep.
+ * Return: what siw_llp_busy_poll() takes; 0 if they come from none, or the
+ * administrator wants no busy polling (net.core.busy_read when the socket was made).
+ */
+unsigned int siw_llp_napi(struct siw_llp *llp)
+{
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	struct sock *sk = llp->sock->sk;
+	unsigned int napi = READ_ONCE(sk->sk_napi_id);
+
+	if (READ_ONCE(sk->sk_ll_usec) && napi >= MIN_NAPI_ID)
+		return napi;
+#endif
+	return 0;
+}
+
+/**
+ * siw_llp_busy_poll() - take in what has arrived in a queue of a NIC
+ * @napi: what siw_llp_napi() said, not 0; the queue may be gone by now
+ *
+ * Packets are handled as if the NIC had interrupted, whoever they are for. One look.
+ *
+ * Context: process, no spinlock held.
+ */
+void siw_llp_busy_poll(unsigned int napi)
+{
+#ifdef CONFIG_NET_RX_BUSY_POLL
+	napi_busy_loop(napi, NULL, NULL, false, BUSY_POLL_BUDGET);
+#endif
 }
 
 static int llp_send_flags(bool eor, bool more)

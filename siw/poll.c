@@ -8,6 +8,9 @@
  * some time, the thread clears the words, looks at all rings once more, and sleeps
  * until a doorbell.
  *
+ * Where the administrator wants busy polling (net.core.busy_read), it also looks
+ * into the NICs' queues that the QPs' packets come from, while it is awake.
+ *
  * To the sender (tx.c) it is one more context that may call it at any time, as a
  * doorbell does. It burns a CPU outside of its process's limits, so that it needs
  * the administrator's consent (siw_dev_opts.sq_poll).
@@ -34,6 +37,7 @@
  *	left is not known to the thread any more
  * @qps: queue pairs it looks at
  * @waiting: so many would have @lock: a turn is cut short
+ * @napi: the NIC's queue that was looked into last in this turn; the thread's own
  * @us: for how long it may look in vain: the longest of theirs
  * @wait: where it sleeps
  * @woken: a doorbell came
@@ -44,6 +48,7 @@ struct siw_poller {
 	struct mutex lock;	/* qps */
 	struct list_head qps;
 	atomic_t waiting;
+	unsigned int napi;
 	u32 us;
 	wait_queue_head_t wait;
 	bool woken;
@@ -107,16 +112,38 @@ static bool poll_qp(struct siw_qp *qp, bool last)
 	return true;
 }
 
-/* One look at each ring, all in turn. True if something was posted. */
+/*
+ * One look at what its peer has sent. True if that was something. QPs that share a
+ * queue are neighbours more often than not.
+ */
+static bool poll_nic(struct siw_poller *p, struct siw_qp *qp)
+{
+	unsigned int napi = READ_ONCE(qp->poll.napi);
+
+	if (!napi)
+		return false;
+	if (napi != p->napi) {
+		siw_llp_busy_poll(napi);
+		p->napi = napi;
+	}
+	if (!READ_ONCE(qp->poll.heard))
+		return false;
+	WRITE_ONCE(qp->poll.heard, false);
+	return true;
+}
+
+/* One look at each ring, all in turn. True if there was something to do. */
 static bool poll_turn(struct siw_poller *p)
 {
 	struct siw_qp *qp;
 	bool busy = false;
 
 	mutex_lock(&p->lock);
+	p->napi = 0;
 	list_for_each_entry(qp, &p->qps, poll.node) {
 		poll_tell(qp, true);
 		busy |= poll_qp(qp, false);
+		busy |= poll_nic(p, qp);
 		/* who makes or destroys a QP need not wait for all of them */
 		if (atomic_read(&p->waiting)) {
 			busy = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Send queues that a thread of ours looks at, so that posting needs no doorbell.
+ * Send queues that a thread of ours looks at, so that posting needs no doorbell, and
+ * queues of NICs, so that receiving needs no interrupt.
  */
 #ifndef _SIW_POLL_H
 #define _SIW_POLL_H
@@ -25,6 +26,9 @@ struct siw_qp;
  * @more: the sender's share was used up; likewise
  * @active: the process is told that it needs no doorbell; under
  *	siw_poller.lock
+ * @napi: the NIC's queue that its packets come from, 0: it is not to be polled;
+ *	written by the receiver
+ * @heard: something has come since the poller cleared it
  */
 struct siw_qp_poll {
 	struct siw_poller *poller;
@@ -33,6 +37,8 @@ struct siw_qp_poll {
 	u32 get;
 	bool more;
 	bool active;
+	unsigned int napi;
+	bool heard;
 };
 
 void siw_poll_join(struct siw_qp *qp, struct ib_udata *udata, u32 us);

@@ -547,6 +547,10 @@ void siw_rx_ready(struct siw_qp *qp)
 {
 	int rv;
 
+	if (qp->poll.us) {
+		WRITE_ONCE(qp->poll.napi, siw_llp_napi(qp->llp));
+		WRITE_ONCE(qp->poll.heard, true);
+	}
 	if (test_bit(0, &qp->rx.deferred))
 		return;
 	if (siw_llp_readable(qp->llp) >= RX_BULK) {

@@ -149,6 +149,50 @@ consent_ends()
 	ended
 }
 
+busy_packets()	# HOST
+{
+	"$1" nstat -az TcpExtBusyPollRxPackets |
+		awk '/BusyPoll/ { print $2 }'
+}
+
+# Takes packets from the NICs, or does not.
+nic_looked_into()	# yes|no
+{
+	local before after
+
+	before=$(($(busy_packets h1) + $(busy_packets h2)))
+	start $((7250 + ${#1}))
+	sleep 1
+	after=$(($(busy_packets h1) + $(busy_packets h2)))
+	kill -9 "$spid" "$cpid"
+	ended
+	echo "packets taken by looking: $((after - before))"
+	if [ "$1" = yes ]; then
+		[ "$after" -gt "$before" ] || fail "none"
+	else
+		[ "$after" = "$before" ] || fail "nobody asked for it"
+	fi
+}
+
+# Two NICs with queues, which veth has not.
+busy_reading()
+{
+	no_links
+	dissolve
+	nic_pair 1500
+	rdma_pair
+	allow 500
+	t "the NIC is not looked into" nic_looked_into no
+	sysctl -qw net.core.busy_read=50
+	t "the NIC is looked into with net.core.busy_read" nic_looked_into yes
+	prog "NIC polled " "$(bin data_test)" send_sizes write_sizes read_sizes \
+		both_ways threads
+	prog "NIC polled " "$(bin error_test)" flush destroy
+	sysctl -qw net.core.busy_read=0
+	no_links
+	nics_back
+}
+
 begin
 topology
 if [ ! -e /sys/class/infiniband/siw1/siw/sq_poll ]; then
@@ -174,4 +218,5 @@ if [ "${KSFT_SLOW:-1}" = 1 ]; then
 else
 	prog "polled " "$(bin error_test)" flush destroy scribbled
 fi
+[ ! -d /sys/class/net/nic1 ] || busy_reading
 finish
