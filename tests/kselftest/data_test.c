@@ -7,6 +7,7 @@
 #include "rig.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MIB	(1024 * 1024)
@@ -463,6 +464,52 @@ static void mr_iova(const void *arg)
 	post_op(&r.c, &o);
 	wc_expect(r.c.scq, 1, IBV_WC_SUCCESS);
 	buf_check(&a, 1, 9000, 5, 1);
+	rig_close(&r);
+}
+
+/* Gives a buffer the address of another one, which is unmapped. */
+static void buf_move(struct buf *b, const struct buf *to)
+{
+	CHECK(mremap(b->map, b->maplen, to->maplen,
+		     MREMAP_MAYMOVE | MREMAP_FIXED, to->map) == to->map);
+	b->map = to->map;
+	b->p = to->p;
+}
+
+/*
+ * What a cache of registrations (libfabric's, MPI's) relies on: regions overlap, one
+ * keeps the pages it was made of when they are unmapped, and the address is
+ * registered anew while it still exists.
+ */
+static void mr_cache(const void *arg)
+{
+	struct buf a, old, new;
+	struct ibv_mr *more[64];
+	struct rig r;
+	size_t i;
+
+	rig_connect(&r);
+	buf_new(&a, r.c.pd, 9000, 0, RW_ACCESS);
+	buf_new(&old, r.s.pd, 9000, 0, RW_ACCESS);
+	buf_new(&new, NULL, 9000, 0, 0);
+	buf_fill(&old, 5);
+	for (i = 0; i < ARRAY_SIZE(more); i++) {
+		more[i] = ibv_reg_mr(r.s.pd, old.p + i, 9000 - i, RW_ACCESS);
+		CHECK(more[i]);
+	}
+	buf_move(&new, &old);
+	new.mr = ibv_reg_mr(r.s.pd, new.p, 9000, RW_ACCESS);
+	CHECK(new.mr);
+	/* the old region's pages, by an address that has others now */
+	transfer(&r.c, &r.s, IBV_WR_RDMA_READ, &old, 0, &a, 0, 9000);
+	for (i = 0; i < ARRAY_SIZE(more); i++)
+		CHECK_OK(ibv_dereg_mr(more[i]));
+	buf_fill(&a, 5);
+	transfer(&r.c, &r.s, IBV_WR_RDMA_WRITE, &a, 0, &new, 0, 9000);
+	CHECK_OK(ibv_dereg_mr(old.mr));
+	transfer(&r.c, &r.s, IBV_WR_RDMA_WRITE, &a, 1, &new, 3, 8000);
+	buf_free(&a);
+	buf_free(&new);
 	rig_close(&r);
 }
 
@@ -1466,6 +1513,7 @@ static const struct test_case cases[] = {
 	{ "zero_length_any_stag", zero_length_any_stag },
 	{ "recv_no_sge", recv_no_sge },
 	{ "mr_iova", mr_iova },
+	{ "mr_cache", mr_cache },
 	{ "read_sink_local_write", read_sink_local_write },
 	{ "send_with_inv", send_with_inv },
 	{ "unsignalled", unsignalled },
