@@ -5,12 +5,11 @@
 # make help            every target
 
 KVER	?= $(shell uname -r)
-# The debug kernel, KVER=debug, is not installed: it is below build/.
-DEBUGDIR = build/debug-kernel
-ifeq ($(KVER),debug)
-override KVER := $(shell tests/vm/build-debug --release)
+# Debug kernels, KVER=debug and KVER=kcsan, are not installed: they are below build/.
+ifneq ($(filter debug kcsan,$(KVER)),)
+override KVER := $(shell tests/vm/build-debug --release $(KVER))
 endif
-KDIR	?= $(firstword $(wildcard $(DEBUGDIR)/lib/modules/$(KVER)/build) \
+KDIR	?= $(firstword $(wildcard build/*-kernel/lib/modules/$(KVER)/build) \
 		/lib/modules/$(KVER)/build)
 OUT	?= build/$(KVER)
 KVERS	= $(shell tests/vm/kvers)
@@ -89,14 +88,14 @@ check-guest: $(DEPS)
 check-long: $(DEPS)
 	@tests/check-long
 
-## debug-kernel  a small kernel with KASAN, lockdep, kmemleak and more
+## debug-kernel  a small kernel with KASAN, lockdep, kmemleak; FLAVOUR=kcsan: with KCSAN
 debug-kernel: $(DEPS)
-	@tests/vm/build-debug
+	@tests/vm/build-debug $(FLAVOUR)
 
-## check-debug   the guest suites on the debug kernel
+## check-debug   the guest suites on the debug kernel (or FLAVOUR=kcsan)
 check-debug: $(DEPS)
-	@tests/vm/build-debug
-	@tests/check --debug
+	@tests/vm/build-debug $(FLAVOUR)
+	@tests/check --$(or $(FLAVOUR),debug)
 
 ## soak          30 minutes (SOAK=<seconds>) of comings and goings on the debug kernel
 soak: $(DEPS)

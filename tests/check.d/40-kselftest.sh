@@ -43,7 +43,7 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 		SIW_ELSEWHERE="9p.sh counters.sh iser.sh lifecycle.sh"
 		SIW_ELSEWHERE+=" netfault.sh ofi.sh"
 		SIW_ELSEWHERE+=" tools.sh/1500-ipv4 tools.sh/9000-ipv6"
-		case $KVER in *debug*) SIW_ELSEWHERE= ;; esac
+		case $KVER in *-siw-*) SIW_ELSEWHERE= ;; esac
 		;;
 	esac
 	export SIW_PROVIDERS SIW_ELSEWHERE

@@ -533,11 +533,18 @@ said()	# [-r]
 		{ print }'
 }
 
+# What the kernel said, without the data races of others (as tests/vm/dmesg-check).
+said_of_us()
+{
+	said "$@" | awk '/BUG: KCSAN: / { foreign = !/\[siw\]/ }
+		/==================/ { foreign = 0; next } !foreign'
+}
+
 # Complaints since the start of this suite, without what the RDMA core and
 # the module loader say on any system.
 complaints()
 {
-	said -r | sed -n 's/^<[0-4]>//p' | grep -Ev \
+	said_of_us -r | sed -n 's/^<[0-4]>//p' | grep -Ev \
 		-e 'loading out-of-tree module taints' \
 		-e 'module verification failed' \
 		-e 'iwpm_register_pid: Unable to send a nlmsg' \
@@ -548,7 +555,7 @@ complaints()
 		-e 'I/O error.* dev nvme' \
 		-e 'MODE SENSE: unimplemented page' \
 		-e "$mark" || true
-	said | grep -E \
+	said_of_us | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
 }
 
