@@ -636,9 +636,10 @@ int siw_tx_init(struct siw_qp *qp)
  */
 void siw_tx_exit(struct siw_qp *qp)
 {
+	/* each may still queue the next one */
+	cancel_work_sync(&qp->tx.far_work);
 	tasklet_kill(&qp->tx.tasklet);
 	cancel_work_sync(&qp->tx.work);
-	cancel_work_sync(&qp->tx.far_work);
 	cancel_work_sync(&qp->tx.fault_work);
 	siw_tx_reset(qp);
 	kfree(qp->tx.wqe.sge);
