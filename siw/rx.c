@@ -469,13 +469,17 @@ int siw_rx_far_cpu(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 	int here = siw_llp_cpu(qp->llp);
+	int was = READ_ONCE(rx->cpu_here);
+	int cpu = READ_ONCE(rx->cpu);
 
-	if (likely(rx->cpu_here == here && cpu_online(rx->cpu)))
-		return rx->cpu;
-	if (rx->cpu_here < 0 || rx->cpu == here || !cpu_online(rx->cpu))
-		rx->cpu = rx_choose_cpu(qp, here);
-	rx->cpu_here = here;
-	return rx->cpu;
+	if (likely(was == here && cpu_online(cpu)))
+		return cpu;
+	if (was < 0 || cpu == here || !cpu_online(cpu)) {
+		cpu = rx_choose_cpu(qp, here);
+		WRITE_ONCE(rx->cpu, cpu);
+	}
+	WRITE_ONCE(rx->cpu_here, here);
+	return cpu;
 }
 
 static void rx_defer(struct siw_qp *qp)
@@ -684,6 +688,8 @@ void siw_rx_reset(struct siw_qp *qp)
 	struct siw_rx *rx = &qp->rx;
 
 	rx_cancel(qp);
+	/* nothing comes from there any more */
+	WRITE_ONCE(qp->poll.napi, 0);
 	kvfree(rx->buf);
 	rx->buf = NULL;
 	rx->buf_size = 0;
