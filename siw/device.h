@@ -130,6 +130,8 @@ extern struct workqueue_struct *siw_start_wq;
 extern struct workqueue_struct *siw_end_wq;
 extern struct workqueue_struct *siw_fault_wq;
 
+struct workqueue_struct *siw_alloc_fault_wq(void);
+
 struct net *siw_device_net(struct siw_device *sdev);
 struct siw_device *siw_device_create(struct net_device *netdev);
 int siw_device_register(struct siw_device *sdev, const char *name);

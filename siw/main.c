@@ -37,6 +37,19 @@ static void siw_free_queues(void)
 		destroy_workqueue(siw_wq);
 }
 
+/**
+ * siw_alloc_fault_wq() - a queue for work that may wait for a process's memory
+ *
+ * Context: process.
+ * Return: the queue, or NULL without memory.
+ */
+struct workqueue_struct *siw_alloc_fault_wq(void)
+{
+	/* who is flushed by other queues' work must be as good as they */
+	return alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
+			       WQ_MEM_RECLAIM, WQ_UNBOUND_MAX_ACTIVE);
+}
+
 static int siw_alloc_queues(void)
 {
 	siw_wq = alloc_workqueue("siw", WQ_HIGHPRI | WQ_UNBOUND | WQ_MEM_RECLAIM,
@@ -47,10 +60,7 @@ static int siw_alloc_queues(void)
 					       WQ_HIGHPRI | WQ_MEM_RECLAIM);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				     WQ_UNBOUND_MAX_ACTIVE);
-	/* the others flush work that may be here, and must not be warned of it */
-	siw_fault_wq = alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
-				       WQ_MEM_RECLAIM,
-				       WQ_UNBOUND_MAX_ACTIVE);
+	siw_fault_wq = siw_alloc_fault_wq();
 	if (siw_wq && siw_rx_wq && siw_start_wq && siw_end_wq && siw_fault_wq)
 		return 0;
 	siw_free_queues();

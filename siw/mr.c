@@ -13,6 +13,7 @@
 #include "dmabuf.h"
 #include "mr.h"
 #include "odp.h"
+#include "pd.h"
 #include "ucontext.h"
 
 /**
@@ -289,6 +290,9 @@ static struct ib_mr *mr_reg_odp(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 	if (!len || (!all && (check_add_overflow(start, len, &end) ||
 			      PAGE_ALIGN(end) < end)))
 		return ERR_PTR(-EINVAL);
+	rv = siw_pd_may_fault(pd, udata);
+	if (rv)
+		return ERR_PTR(rv);
 	mr = siw_mr_alloc(pd, SIW_MEM_ODP, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);

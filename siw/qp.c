@@ -633,7 +633,8 @@ int siw_modify_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
  * @mask: what is asked for; everything is answered
  * @init: filled in
  *
- * Context: process. Return: 0.
+ * Context: process.
+ * Return: 0, or -EINTR if the caller is killed while an end waits for memory.
  */
 int siw_query_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 		 struct ib_qp_init_attr *init)
@@ -641,7 +642,8 @@ int siw_query_qp(struct ib_qp *base, struct ib_qp_attr *attr, int mask,
 	struct siw_qp *qp = to_siw_qp(base);
 
 	memset(attr, 0, sizeof(*attr));
-	mutex_lock(&qp->mutex);
+	if (mutex_lock_killable(&qp->mutex))
+		return -EINTR;
 	/* an RNIC's IDLE, which rdma_cm leaves by itself, is shown as INIT */
 	attr->qp_state = qp->state == IB_QPS_RESET ? IB_QPS_INIT : qp->state;
 	attr->cur_qp_state = attr->qp_state;

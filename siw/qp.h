@@ -14,6 +14,7 @@
 #include <rdma/siw-abi.h>
 #include "cq.h"
 #include "device.h"
+#include "pd.h"
 #include "poll.h"
 #include "proto/err.h"
 #include "proto/term.h"
@@ -46,6 +47,7 @@ enum siw_qp_flag {
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
 	SIW_QPF_NUDGE,		/* send the RTR Write once more */
 	SIW_QPF_FAULTS,		/* has met pages that had to be fetched */
+	SIW_QPF_NO_FETCH,	/* its end is where nobody may wait for pages */
 	SIW_QPF_NAMED,		/* iw_cm has asked for it by its number */
 };
 
@@ -294,11 +296,12 @@ static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
 	return container_of(qp, struct siw_qp, base);
 }
 
-/* Where a QP's work is queued: one that has met pages to fetch may sleep for them. */
-static inline struct workqueue_struct *siw_qp_wq(const struct siw_qp *qp,
-						 struct workqueue_struct *wq)
+/* For work that may wait for memory of the process, or for who does. */
+static inline struct workqueue_struct *siw_qp_fault_wq(const struct siw_qp *qp)
 {
-	return test_bit(SIW_QPF_FAULTS, &qp->flags) ? siw_fault_wq : wq;
+	struct siw_pd *pd = to_siw_pd(qp->base.pd);
+
+	return READ_ONCE(pd->fault_wq) ?: siw_fault_wq;
 }
 
 static inline void *siw_sq_slot(const struct siw_qp *qp, u32 idx)
@@ -366,6 +369,7 @@ enum siw_down_cause {
 void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 		 enum iw_err err);
 
+bool siw_qp_fetch(struct siw_qp *qp, const struct siw_mem_want *want);
 void siw_qp_to_error(struct siw_qp *qp);
 void siw_qp_event(struct siw_qp *qp, enum ib_event_type type);
 void siw_qp_last_wqe(struct siw_qp *qp);

@@ -18,6 +18,7 @@
 #include <siw_ext_abi.h>
 
 #include "cm.h"
+#include "odp.h"
 #include "pd.h"
 #include "proto/mpa.h"
 #include "qp.h"
@@ -167,6 +168,7 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	clear_bit(SIW_QPF_LEAVE, &qp->flags);
 	clear_bit(SIW_QPF_NUDGE, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
+	clear_bit(SIW_QPF_NO_FETCH, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);
 	/* a former life may have ended before the peer's first FPDU */
 	assign_bit(SIW_QPF_TX_HOLD, &qp->flags, qp->conn.hold_tx);
@@ -283,6 +285,41 @@ static void conn_peer_had_cause(struct siw_qp *qp, enum siw_down_cause cause,
 }
 
 /**
+ * siw_qp_fetch() - get pages that a request or the peer asks for
+ * @qp: queue pair
+ * @want: what there is none of
+ *
+ * Context: process; may sleep for as long as the process that has the memory likes.
+ * Return: true if they cannot be had.
+ */
+bool siw_qp_fetch(struct siw_qp *qp, const struct siw_mem_want *want)
+{
+	/* the STag was found first, see down_queue() */
+	smp_rmb();
+	return test_bit(SIW_QPF_NO_FETCH, &qp->flags) ||
+	       siw_odp_fetch(qp->sdev, want, true);
+}
+
+/*
+ * Who waits for memory of a process must not keep others' connections from ending.
+ * If memory comes that may have to be waited for when the end is queued already, it
+ * is not waited for.
+ */
+static struct workqueue_struct *down_queue(struct siw_qp *qp)
+{
+	struct workqueue_struct *wq;
+
+	set_bit(SIW_QPF_NO_FETCH, &qp->flags);
+	/* pairs with siw_pd_may_fault() */
+	smp_mb__after_atomic();
+	wq = READ_ONCE(to_siw_pd(qp->base.pd)->fault_wq);
+	if (!wq)
+		return siw_end_wq;
+	clear_bit(SIW_QPF_NO_FETCH, &qp->flags);
+	return wq;
+}
+
+/**
  * siw_qp_down() - the connection must end
  * @qp: queue pair
  * @cause: who wants it
@@ -305,7 +342,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 	qp->error = err;
 	WRITE_ONCE(qp->down_cause, cause);
 	trace_siw_qp_down(qp->qpn, cause, iw_err_name(err));
-	queue_work(siw_qp_wq(qp, siw_end_wq), &qp->down_work);
+	queue_work(down_queue(qp), &qp->down_work);
 }
 
 /* Requests posted before a disconnect are sent, if the peer reads. */
@@ -578,7 +615,7 @@ static int conn_status(const struct siw_qp *qp)
 static void conn_scan_later(struct siw_qp *qp)
 {
 	if (qp->layout == SIW_QP_V1)
-		queue_delayed_work(siw_fault_wq, &qp->scan_work,
+		queue_delayed_work(siw_qp_fault_wq(qp), &qp->scan_work,
 				   qp->scan_delay);
 }
 

@@ -121,9 +121,9 @@ static void keep_rts_attr(struct siw_rdv *rdv, const struct ib_qp_attr *attr,
 
 /* ------------------------------------------------------------ verbs ------ */
 
-static void rdv_kick(struct siw_rdv *rdv, unsigned long delay)
+static void rdv_kick(struct siw_qp *qp, unsigned long delay)
 {
-	mod_delayed_work(siw_fault_wq, &rdv->work, delay);
+	mod_delayed_work(siw_qp_fault_wq(qp), &qp->rdv.work, delay);
 }
 
 static void set_deadline(struct siw_qp *qp)
@@ -185,7 +185,7 @@ int siw_rdv_begin(struct siw_qp *qp, const struct ib_qp_attr *attr, int mask)
 	siw_qp_set_state(qp, IB_QPS_RTR);
 	if (rdv->role == RDV_PASSIVE)
 		siw_rdv_expect(qp);
-	rdv_kick(rdv, 0);
+	rdv_kick(qp, 0);
 	return 0;
 }
 
@@ -239,7 +239,7 @@ void siw_rdv_end(struct siw_qp *qp)
 	siw_rdv_forget(qp);
 	WRITE_ONCE(rdv->state, SIW_RDV_OVER);
 	/* the listener, an endpoint under way */
-	rdv_kick(rdv, 0);
+	rdv_kick(qp, 0);
 }
 
 /**
@@ -395,7 +395,7 @@ void siw_rdv_attached(struct siw_qp *qp)
 	rdv->trying = false;
 	bound_ord(qp);
 	WRITE_ONCE(rdv->state, SIW_RDV_UP);
-	rdv_kick(rdv, 0);
+	rdv_kick(qp, 0);
 }
 
 /**
@@ -432,7 +432,7 @@ bool siw_rdv_linger(struct siw_qp *qp)
 		rdv->linger = jiffies + RDV_LINGER;
 		/* pairs with the work, which looks at the time after that */
 		smp_store_release(&rdv->closing, true);
-		rdv_kick(rdv, RDV_LINGER);
+		rdv_kick(qp, RDV_LINGER);
 	}
 	return true;
 }
@@ -532,6 +532,9 @@ static void attempt_failed(struct siw_qp *qp, u32 gen, int status)
 {
 	struct siw_rdv *rdv = &qp->rdv;
 
+	/* an end that waits for memory has the mutex, and this queue serves all */
+	if (READ_ONCE(rdv->state) != SIW_RDV_WAIT)
+		return;
 	mutex_lock(&qp->mutex);
 	if (siw_rdv_wait_gen(qp) == gen) {
 		rdv->trying = false;
@@ -541,7 +544,7 @@ static void attempt_failed(struct siw_qp *qp, u32 gen, int status)
 		/* no other attempt will fare better */
 		if (status == -ENODEV)
 			WRITE_ONCE(rdv->gone, true);
-		rdv_kick(rdv, 0);
+		rdv_kick(qp, 0);
 	}
 	mutex_unlock(&qp->mutex);
 }
@@ -621,7 +624,7 @@ static void look_again(struct siw_qp *qp, bool soon)
 		delay = next - jiffies;
 	if (soon)
 		delay = min(delay, msecs_to_jiffies(RDV_RETRY_MAX));
-	queue_delayed_work(siw_fault_wq, &rdv->work, delay);
+	queue_delayed_work(siw_qp_fault_wq(qp), &rdv->work, delay);
 out:
 	mutex_unlock(&qp->mutex);
 }
@@ -712,7 +715,7 @@ void siw_rdv_device_off(struct siw_device *sdev)
 		if (READ_ONCE(qp->rdv.state) != SIW_RDV_WAIT)
 			continue;
 		WRITE_ONCE(qp->rdv.gone, true);
-		rdv_kick(&qp->rdv, 0);
+		rdv_kick(qp, 0);
 	}
 	xa_unlock_irq(&sdev->qps);
 }

@@ -429,7 +429,11 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 static void rx_queue(struct siw_qp *qp, unsigned long delay)
 {
-	queue_delayed_work(siw_qp_wq(qp, siw_rx_wq), &qp->rx.work, delay);
+	bool may_fetch = test_bit(SIW_QPF_FAULTS, &qp->flags);
+
+	qp->rx.may_fetch = may_fetch;
+	queue_delayed_work(may_fetch ? siw_qp_fault_wq(qp) : siw_rx_wq,
+			   &qp->rx.work, delay);
 }
 
 /*
@@ -487,11 +491,12 @@ static void rx_defer(struct siw_qp *qp)
 	if (test_and_set_bit(0, &qp->rx.deferred))
 		return;
 	siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
-	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
+	if (test_bit(SIW_QPF_FAULTS, &qp->flags)) {
 		rx_queue(qp, 0);
-	else
-		queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq,
-				      &qp->rx.work, 0);
+		return;
+	}
+	qp->rx.may_fetch = false;
+	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
 }
 
 /* What softirq could not get, either. */
@@ -504,7 +509,7 @@ static void rx_fetch_pages(struct siw_qp *qp)
 	want = rx->want;
 	rx->want.len = 0;
 	siw_llp_unlock(qp->llp);
-	if (!want.len || !siw_odp_fetch(qp->sdev, &want, true))
+	if (!want.len || !siw_qp_fetch(qp, &want))
 		return;
 	siw_llp_lock(qp->llp);
 	rx->lost = true;
@@ -518,15 +523,18 @@ static void rx_acknowledge(struct siw_qp *qp)
 		siw_tx_kick(qp);
 }
 
-/* Does what only process context can, then reads. As siw_llp_read(). */
-static int rx_read(struct siw_qp *qp)
+/*
+ * Does what only process context can, then reads. Only who @may_fetch may wait for
+ * memory. As siw_llp_read().
+ */
+static int rx_read(struct siw_qp *qp, bool may_fetch)
 {
 	struct siw_rx *rx = &qp->rx;
 	int rv;
 
 	if (rx->want_size)
 		rx_buf_grow_slow(qp);
-	if (rx->want.len)
+	if (rx->want.len && may_fetch)
 		rx_fetch_pages(qp);
 	if (rx->held) {
 		/* no octet may come that would bring the actor here */
@@ -572,8 +580,15 @@ static void rx_work(struct work_struct *work)
 {
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 rx.work);
-	int rv = rx_read(qp);
+	bool may_fetch = qp->rx.may_fetch;
+	int rv;
 
+	/* softirq has met them meanwhile: not on the queue that serves all */
+	if (qp->rx.want.len && !may_fetch) {
+		rx_queue(qp, 0);
+		return;
+	}
+	rv = rx_read(qp, may_fetch);
 	if (qp->rx.paused) {
 		/*
 		 * What the peer acknowledges waits behind the Send, and who is
@@ -617,7 +632,7 @@ void siw_rx_finish(struct siw_qp *qp)
 	int rv, tries = 50;
 
 	for (;;) {
-		rv = rx_read(qp);
+		rv = rx_read(qp, true);
 		/* nobody is left to post a receive, or to have the pages */
 		if ((qp->rx.paused || qp->rx.want.len) &&
 		    (test_bit(SIW_QPF_GONE, &qp->flags) ||

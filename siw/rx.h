@@ -62,6 +62,7 @@ static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
  * @hdr: headers of the FPDU being handled, from ULPDU_Length on
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
+ * @may_fetch: @work was queued where it may wait for memory; as @deferred
  * @deferred: @work reads, the callback does not
  * @cpu_here: CPU that took in packets when @cpu was looked at, -1: none
  * @cpu: CPU for @work
@@ -101,6 +102,7 @@ struct siw_rx {
 	u8 hdr[SIW_RX_HDR];
 	struct term_quote quote;
 	struct delayed_work work;
+	bool may_fetch;
 	unsigned long deferred;
 	int cpu_here;
 	int cpu;

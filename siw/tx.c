@@ -173,7 +173,7 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv, enum tx_who who)
 }
 
 /*
- * Gets the pages that were missing, unless this is for siw_fault_wq to do. False:
+ * Gets the pages that were missing, unless this is for fault_work to do. False:
  * it is, and is told by the flag.
  */
 static bool tx_fetch_pages(struct siw_qp *qp, enum tx_who who)
@@ -185,7 +185,7 @@ static bool tx_fetch_pages(struct siw_qp *qp, enum tx_who who)
 	/* down_work was not queued there before the first time */
 	if (!test_and_set_bit(SIW_QPF_FAULTS, &qp->flags) || who != TX_CALLER)
 		return false;
-	tx->lost = siw_odp_fetch(qp->sdev, &want, true);
+	tx->lost = siw_qp_fetch(qp, &want);
 	return true;
 }
 
@@ -402,7 +402,7 @@ void siw_tx_kick_slow(struct siw_qp *qp)
 	if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
 		return;
 	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
-		queue_work(siw_fault_wq, &qp->tx.fault_work);
+		queue_work(siw_qp_fault_wq(qp), &qp->tx.fault_work);
 	else
 		queue_work(siw_wq, &qp->tx.work);
 }

@@ -298,6 +298,28 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
 }
 
 /**
+ * siw_uctx_fault_wq() - the queue for what may wait for a process's memory
+ * @uctx: its context
+ *
+ * Whoever serves the memory, a FUSE daemon of the same user, may let it wait for ever.
+ * On one queue for all, so many would stop everybody's.
+ *
+ * Context: process.
+ * Return: the queue, which lives as long as @uctx, or NULL without memory.
+ */
+struct workqueue_struct *siw_uctx_fault_wq(struct siw_ucontext *uctx)
+{
+	struct workqueue_struct *wq;
+
+	mutex_lock(&uctx->lock);
+	if (!uctx->fault_wq)
+		uctx->fault_wq = siw_alloc_fault_wq();
+	wq = uctx->fault_wq;
+	mutex_unlock(&uctx->lock);
+	return wq;
+}
+
+/**
  * siw_dealloc_ucontext() - verbs entry point: a process is done
  * @ctx: context without objects
  *
@@ -313,6 +335,8 @@ void siw_dealloc_ucontext(struct ib_ucontext *ctx)
 	WARN_ON_ONCE(uctx->poller);
 	cancel_delayed_work_sync(&uctx->reap);
 	ring_reap(uctx, true);
+	if (uctx->fault_wq)
+		destroy_workqueue(uctx->fault_wq);
 	atomic_dec(&to_siw_dev(ctx->device)->num_ctx);
 }
 

@@ -6,10 +6,16 @@
 #define _GNU_SOURCE
 #include "rig.h"
 
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -481,6 +487,98 @@ static void dereg_busy(const void *arg)
 	}
 }
 
+#define SLEEPING	270	/* connections; both ends send, a queue has 512 */
+#define FILES		(16 * SLEEPING)
+
+/* Memory that whoever touches it waits for, until the process ends. */
+static uint8_t *area_never_there(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register r = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int low = syscall(SYS_userfaultfd, O_CLOEXEC), fd;
+	uint8_t *p = area(-1, NULL);
+
+	if (low < 0 || ioctl(low, UFFDIO_API, &api))
+		skip_case("no userfaultfd");
+	/* files of a process that ends go from above, and the rest waits for this */
+	fd = fcntl(low, F_DUPFD_CLOEXEC, FILES - 1);
+	CHECK(fd >= 0);
+	close(low);
+	r.range.start = (uintptr_t)p;
+	r.range.len = AREA;
+	CHECK_OK(ioctl(fd, UFFDIO_REGISTER, &r));
+	return p;
+}
+
+static void send_what_is_not_there(struct ep *e, const struct ibv_mr *mr)
+{
+	struct ibv_sge s = { .addr = (uintptr_t)mr->addr, .length = 64,
+			     .lkey = mr->lkey };
+	struct op op = { .id = 1, .opcode = IBV_WR_SEND, .sge = &s, .nsge = 1 };
+
+	post_op(e, &op);
+}
+
+/* As many Sends as shall wait for memory. Tells @fd, and stays. */
+static void wait_for_memory(int fd)
+{
+	struct rlimit files = { FILES, FILES };
+	struct ep_attr ca = { .send_wr = 2, .recv_wr = 2, .cqe = 4 }, sa = ca;
+	static struct rig r[SLEEPING];
+	struct ibv_mr *cmr, *smr;
+	uint8_t *p;
+	int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &files));
+	p = area_never_there();
+	for (i = 0; i < SLEEPING; i++) {
+		rig_connect_attr(&r[i], &ca, &sa);
+		ca.domain = r[0].c.pd;
+		sa.domain = r[0].s.pd;
+	}
+	cmr = reg(r[0].c.pd, p, AREA, ODP);
+	smr = reg(r[0].s.pd, p, AREA, ODP);
+	for (i = 0; i < SLEEPING; i++) {
+		send_what_is_not_there(&r[i].c, cmr);
+		send_what_is_not_there(&r[i].s, smr);
+	}
+	CHECK_EQ(write(fd, "", 1), 1);
+	for (;;)
+		pause();
+}
+
+/* However many requests of one process wait for its memory, others' go on. */
+static void others(const void *arg)
+{
+	int told[2], status;
+	struct odp o;
+	char c;
+	pid_t pid;
+
+	CHECK_OK(pipe(told));
+	pid = fork();
+	CHECK(pid >= 0);
+	if (!pid) {
+		close(told[0]);
+		wait_for_memory(told[1]);
+	}
+	close(told[1]);
+	if (read(told[0], &c, 1) != 1) {
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFEXITED(status));
+		if (WEXITSTATUS(status) == KSFT_SKIP)
+			skip_case("no memory that is never there");
+		FAIL("the process that shall wait ended");
+	}
+	odp_new(&o, -1, ODP);
+	reach(&o, 1);
+	odp_free(&o);
+	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+}
+
 static const enum ibv_wc_status refused = IBV_WC_REM_ACCESS_ERR;
 
 static const struct test_case cases[] = {
@@ -497,6 +595,7 @@ static const struct test_case cases[] = {
 	{ "odp_advise_killed", advise_killed },
 	{ "odp_limits", limits },
 	{ "odp_dereg_busy", dereg_busy },
+	{ "odp_others", others, .seconds = 120 },
 };
 
 int main(int argc, char **argv)
