@@ -1377,6 +1377,8 @@ static void bind_loop(const void *arg)
 	}
 	note("%u binds, %u of them not at once", n, late);
 	CHECK(n > 20);
+	/* One miss a refresh, and there are far fewer of these than binds. */
+	CHECK(late <= n / 200);
 }
 
 /* --- whose queue pair it is ------------------------------------------------------ */
