@@ -42,9 +42,11 @@ one_cpu()	# PROGRAM ARGS...
 
 # CPUs of the workers that no CPU is named for. A queue that keeps an order has them
 # for good in 6.1, from when the module is loaded.
+workers=/sys/devices/virtual/workqueue/cpumask
+all_cpus=$(cat $workers)
 workers_on()	# MASK
 {
-	echo "$1" > /sys/devices/virtual/workqueue/cpumask
+	echo "$1" > $workers
 }
 
 once()	# MODE PROGRAM ARGS...
@@ -53,7 +55,7 @@ once()	# MODE PROGRAM ARGS...
 	shift
 
 	port=$((port + 1))
-	workers_on 3
+	workers_on "$all_cpus"
 	if one_cpu "$@"; then
 		workers_on 2
 		pin="taskset -c 1"
@@ -236,4 +238,5 @@ else
 fi
 $modes cm
 $modes qp
+workers_on "$all_cpus"
 finish
