@@ -5,8 +5,11 @@
 # make help            every target
 
 KVER	?= $(shell uname -r)
-# Debug kernels, KVER=debug and KVER=kcsan, are not installed: they are below build/.
-ifneq ($(filter debug kcsan,$(KVER)),)
+# Debug kernels, KVER=debug, kcsan and gcov, are not installed: they are below build/.
+ifeq ($(KVER),gcov)
+export SIW_GCOV = y
+endif
+ifneq ($(filter debug kcsan gcov,$(KVER)),)
 override KVER := $(shell tests/vm/build-debug --release $(KVER))
 endif
 KDIR	?= $(firstword $(wildcard build/*-kernel/lib/modules/$(KVER)/build) \
@@ -23,7 +26,7 @@ DEPS	= $(if $(SIW_NO_DEPS),,deps)
 SOAK	?= 1800
 
 .PHONY: default help module modules-all ktest provider unit fuzz style check \
-	check-guest check-long check-debug debug-kernel soak check-install demo \
+	check-guest check-long check-debug debug-kernel coverage soak check-install demo \
 	bench interop shell install uninstall clean deps
 
 default: module
@@ -88,7 +91,7 @@ check-guest: $(DEPS)
 check-long: $(DEPS)
 	@tests/check-long
 
-## debug-kernel  a small kernel with KASAN, lockdep, kmemleak; FLAVOUR=kcsan: with KCSAN
+## debug-kernel  a small kernel with KASAN, lockdep, kmemleak; FLAVOUR=kcsan, FLAVOUR=gcov
 debug-kernel: $(DEPS)
 	@tests/vm/build-debug $(FLAVOUR)
 
@@ -96,6 +99,15 @@ debug-kernel: $(DEPS)
 check-debug: $(DEPS)
 	@tests/vm/build-debug $(FLAVOUR)
 	@tests/check --$(or $(FLAVOUR),debug)
+
+## coverage      the guest suites on a kernel that counts, and the lines none reached
+coverage: $(DEPS)
+	@tests/vm/build-debug gcov
+	@rm -rf build/vm/*/share/gcov
+	@status=0; \
+	SIW_VM_SLOW=2 tests/check --gcov || status=$$?; \
+	tests/coverage --least 80 $(if $(PUBLISH),--publish) || status=$$?; \
+	exit $$status
 
 ## soak          30 minutes (SOAK=<seconds>) of comings and goings on the debug kernel
 soak: $(DEPS)
