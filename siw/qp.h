@@ -296,11 +296,25 @@ static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
 	return container_of(qp, struct siw_qp, base);
 }
 
-/* For work that may wait for memory of the process, or for who does. */
+/*
+ * For work of queues that serve all: the mutex, or false if the end of the connection
+ * may have it for as long as it waits for memory of the process.
+ */
+static inline bool siw_qp_lock_soon(struct siw_qp *qp)
+{
+	if (test_bit(SIW_QPF_DYING, &qp->flags))
+		return mutex_trylock(&qp->mutex);
+	mutex_lock(&qp->mutex);
+	return true;
+}
+
+/* For work that may wait for memory of the process. */
 static inline struct workqueue_struct *siw_qp_fault_wq(const struct siw_qp *qp)
 {
 	struct siw_pd *pd = to_siw_pd(qp->base.pd);
 
+	/* SIW_QPF_FAULTS was seen first */
+	smp_rmb();
 	return READ_ONCE(pd->fault_wq) ?: siw_fault_wq;
 }
 

@@ -307,12 +307,15 @@ bool siw_qp_fetch(struct siw_qp *qp, const struct siw_mem_want *want)
  */
 static struct workqueue_struct *down_queue(struct siw_qp *qp)
 {
-	struct workqueue_struct *wq;
+	struct siw_pd *pd = to_siw_pd(qp->base.pd);
+	struct workqueue_struct *wq = READ_ONCE(pd->fault_wq);
 
+	if (wq)
+		return wq;
 	set_bit(SIW_QPF_NO_FETCH, &qp->flags);
 	/* pairs with siw_pd_may_fault() */
 	smp_mb__after_atomic();
-	wq = READ_ONCE(to_siw_pd(qp->base.pd)->fault_wq);
+	wq = READ_ONCE(pd->fault_wq);
 	if (!wq)
 		return siw_end_wq;
 	clear_bit(SIW_QPF_NO_FETCH, &qp->flags);
@@ -615,7 +618,7 @@ static int conn_status(const struct siw_qp *qp)
 static void conn_scan_later(struct siw_qp *qp)
 {
 	if (qp->layout == SIW_QP_V1)
-		queue_delayed_work(siw_qp_fault_wq(qp), &qp->scan_work,
+		queue_delayed_work(siw_fault_wq, &qp->scan_work,
 				   qp->scan_delay);
 }
 
@@ -659,8 +662,11 @@ static void conn_scan_work(struct work_struct *work)
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 scan_work);
 
+	if (!siw_qp_lock_soon(qp)) {
+		conn_scan_later(qp);
+		return;
+	}
 	/* a QP that is reset meanwhile has receives that are not for us */
-	mutex_lock(&qp->mutex);
 	if (qp->state == IB_QPS_ERR) {
 		siw_qp_flush_rings(qp);
 		qp->scan_delay = min_t(unsigned long, 2 * qp->scan_delay,

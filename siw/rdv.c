@@ -34,6 +34,8 @@
 #define RDV_CONNECT_S		3
 /* How long receives stay posted after the peer has closed in order. */
 #define RDV_LINGER		HZ
+/* Between two looks at a queue pair whose connection ends. */
+#define RDV_BUSY		(HZ / 50)
 
 /* ------------------------------------------------------------- arguments - */
 
@@ -121,9 +123,10 @@ static void keep_rts_attr(struct siw_rdv *rdv, const struct ib_qp_attr *attr,
 
 /* ------------------------------------------------------------ verbs ------ */
 
-static void rdv_kick(struct siw_qp *qp, unsigned long delay)
+/* Never on another queue: there it could run a second time, unseen by its cancel. */
+static void rdv_kick(struct siw_rdv *rdv, unsigned long delay)
 {
-	mod_delayed_work(siw_qp_fault_wq(qp), &qp->rdv.work, delay);
+	mod_delayed_work(siw_fault_wq, &rdv->work, delay);
 }
 
 static void set_deadline(struct siw_qp *qp)
@@ -185,7 +188,7 @@ int siw_rdv_begin(struct siw_qp *qp, const struct ib_qp_attr *attr, int mask)
 	siw_qp_set_state(qp, IB_QPS_RTR);
 	if (rdv->role == RDV_PASSIVE)
 		siw_rdv_expect(qp);
-	rdv_kick(qp, 0);
+	rdv_kick(rdv, 0);
 	return 0;
 }
 
@@ -239,7 +242,7 @@ void siw_rdv_end(struct siw_qp *qp)
 	siw_rdv_forget(qp);
 	WRITE_ONCE(rdv->state, SIW_RDV_OVER);
 	/* the listener, an endpoint under way */
-	rdv_kick(qp, 0);
+	rdv_kick(rdv, 0);
 }
 
 /**
@@ -395,7 +398,7 @@ void siw_rdv_attached(struct siw_qp *qp)
 	rdv->trying = false;
 	bound_ord(qp);
 	WRITE_ONCE(rdv->state, SIW_RDV_UP);
-	rdv_kick(qp, 0);
+	rdv_kick(rdv, 0);
 }
 
 /**
@@ -432,7 +435,7 @@ bool siw_rdv_linger(struct siw_qp *qp)
 		rdv->linger = jiffies + RDV_LINGER;
 		/* pairs with the work, which looks at the time after that */
 		smp_store_release(&rdv->closing, true);
-		rdv_kick(qp, RDV_LINGER);
+		rdv_kick(rdv, RDV_LINGER);
 	}
 	return true;
 }
@@ -544,7 +547,7 @@ static void attempt_failed(struct siw_qp *qp, u32 gen, int status)
 		/* no other attempt will fare better */
 		if (status == -ENODEV)
 			WRITE_ONCE(rdv->gone, true);
-		rdv_kick(qp, 0);
+		rdv_kick(rdv, 0);
 	}
 	mutex_unlock(&qp->mutex);
 }
@@ -612,7 +615,10 @@ static void look_again(struct siw_qp *qp, bool soon)
 	unsigned long next = rdv->deadline;
 	unsigned long delay = 0;
 
-	mutex_lock(&qp->mutex);
+	if (!siw_qp_lock_soon(qp)) {
+		rdv_kick(rdv, RDV_BUSY);
+		return;
+	}
 	if (rdv->state == SIW_RDV_UP && READ_ONCE(rdv->closing))
 		next = rdv->linger;
 	else if (rdv->state != SIW_RDV_WAIT)
@@ -624,7 +630,7 @@ static void look_again(struct siw_qp *qp, bool soon)
 		delay = next - jiffies;
 	if (soon)
 		delay = min(delay, msecs_to_jiffies(RDV_RETRY_MAX));
-	queue_delayed_work(siw_qp_fault_wq(qp), &rdv->work, delay);
+	queue_delayed_work(siw_fault_wq, &rdv->work, delay);
 out:
 	mutex_unlock(&qp->mutex);
 }
@@ -662,7 +668,10 @@ static void rdv_work(struct work_struct *work)
 	bool over;
 	int rv = 0;
 
-	mutex_lock(&qp->mutex);
+	if (!siw_qp_lock_soon(qp)) {
+		rdv_kick(&qp->rdv, RDV_BUSY);
+		return;
+	}
 	step = next_step(qp);
 	if (step == RDV_STEP_FAIL)
 		give_up(qp);
@@ -715,7 +724,7 @@ void siw_rdv_device_off(struct siw_device *sdev)
 		if (READ_ONCE(qp->rdv.state) != SIW_RDV_WAIT)
 			continue;
 		WRITE_ONCE(qp->rdv.gone, true);
-		rdv_kick(qp, 0);
+		rdv_kick(&qp->rdv, 0);
 	}
 	xa_unlock_irq(&sdev->qps);
 }

@@ -116,7 +116,8 @@ int siw_fill_res_qp(struct sk_buff *msg, struct ib_qp *base)
 	      rdma_nl_put_driver_string(msg, "error", iw_err_name(qp->error)) ||
 	      siw_put_term(msg, "terminate_sent", qp->term_sent) ||
 	      siw_put_term(msg, "terminate_received", qp->term_rcvd);
-	mutex_lock(&qp->mutex);
+	if (mutex_lock_killable(&qp->mutex))
+		return siw_res_end(msg, nest, -EINTR);
 	if (!err && siw_rdv_named(qp))
 		err = siw_put_peer(msg, qp);
 	if (!err && qp->llp)

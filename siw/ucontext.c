@@ -309,14 +309,18 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
  */
 struct workqueue_struct *siw_uctx_fault_wq(struct siw_ucontext *uctx)
 {
-	struct workqueue_struct *wq;
+	struct workqueue_struct *wq = READ_ONCE(uctx->fault_wq), *was;
 
-	mutex_lock(&uctx->lock);
-	if (!uctx->fault_wq)
-		uctx->fault_wq = siw_alloc_fault_wq();
-	wq = uctx->fault_wq;
-	mutex_unlock(&uctx->lock);
-	return wq;
+	if (wq)
+		return wq;
+	wq = siw_alloc_fault_wq();
+	if (!wq)
+		return NULL;
+	was = cmpxchg(&uctx->fault_wq, NULL, wq);
+	if (!was)
+		return wq;
+	destroy_workqueue(wq);
+	return was;
 }
 
 /**

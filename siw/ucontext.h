@@ -27,7 +27,7 @@ struct siw_poller;
 /**
  * struct siw_ucontext - the device as one process has it open
  * @base: verbs object
- * @lock: guards @stale and @fault_wq
+ * @lock: guards @stale
  * @stale: rings of queues that are gone, but whose pages are still mapped
  * @reap: frees them when they are not
  * @fault_wq: for what may sleep until the process's memory is there; NULL until it
@@ -37,7 +37,7 @@ struct siw_poller;
  */
 struct siw_ucontext {
 	struct ib_ucontext base;
-	struct mutex lock;	/* stale, fault_wq */
+	struct mutex lock;	/* stale */
 	struct list_head stale;
 	struct delayed_work reap;
 	struct workqueue_struct *fault_wq;
