@@ -45,7 +45,7 @@ static void siw_free_queues(void)
  */
 struct workqueue_struct *siw_alloc_fault_wq(void)
 {
-	/* who is flushed by other queues' work must be as good as they */
+	/* the others flush work that may be here, and must not be warned of it */
 	return alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
 			       WQ_MEM_RECLAIM, WQ_UNBOUND_MAX_ACTIVE);
 }
