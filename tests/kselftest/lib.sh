@@ -554,6 +554,7 @@ complaints()
 		-e 'nvme[0-9].*(no available path|failing I/O|I/O error)' \
 		-e 'I/O error.* dev nvme' \
 		-e 'MODE SENSE: unimplemented page' \
+		-e '^\[[ 0-9.]+\] {1,2}(in [^ ]+\[[0-9a-f]+\+[0-9a-f]+\].*)?$' \
 		-e "$mark" || true
 	said_of_us | grep -E \
 		'WARNING:|BUG:|Oops|Call Trace|blocked for more than' || true
