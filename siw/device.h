@@ -121,16 +121,14 @@ static inline bool siw_count_get(atomic_t *count, int limit)
 
 /*
  * Work of all devices, unbound but for receiving, which chooses its CPU. On the first
- * two nothing sleeps for long; ends of connections wait for peers, and page faults
- * for whoever serves the memory, which must not hold up others.
+ * two nothing sleeps for long; ends of connections wait for peers, for seconds. The
+ * last one frees pagers.
  */
 extern struct workqueue_struct *siw_wq;
 extern struct workqueue_struct *siw_rx_wq;
 extern struct workqueue_struct *siw_start_wq;
 extern struct workqueue_struct *siw_end_wq;
-extern struct workqueue_struct *siw_fault_wq;
-
-struct workqueue_struct *siw_alloc_fault_wq(void);
+extern struct workqueue_struct *siw_pager_wq;
 
 struct net *siw_device_net(struct siw_device *sdev);
 struct siw_device *siw_device_create(struct net_device *netdev);

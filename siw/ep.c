@@ -61,12 +61,12 @@ static int ep_register(struct siw_ep *ep, struct siw_device *sdev)
  * Many an application takes the order in which connections are asked for as the
  * one in which it asked for them: up to there they leave and come in the order of
  * their sockets' events. Later steps may wait for a QP, and for nobody else's.
- * The rendezvous may wait for one that was connected before, see siw_fault_wq.
+ * The rendezvous may wait for the end of a connection that its QP had before.
  */
 static struct workqueue_struct *ep_queue(const struct siw_ep *ep)
 {
 	if (ep->rdv)
-		return siw_fault_wq;
+		return siw_end_wq;
 	switch (READ_ONCE(ep->state)) {
 	case SIW_EP_CONNECTING:
 	case SIW_EP_WAIT_REQUEST:

@@ -21,12 +21,12 @@ struct workqueue_struct *siw_wq;
 struct workqueue_struct *siw_rx_wq;
 struct workqueue_struct *siw_start_wq;
 struct workqueue_struct *siw_end_wq;
-struct workqueue_struct *siw_fault_wq;
+struct workqueue_struct *siw_pager_wq;
 
 static void siw_free_queues(void)
 {
-	if (siw_fault_wq)
-		destroy_workqueue(siw_fault_wq);
+	if (siw_pager_wq)
+		destroy_workqueue(siw_pager_wq);
 	if (siw_end_wq)
 		destroy_workqueue(siw_end_wq);
 	if (siw_start_wq)
@@ -35,19 +35,6 @@ static void siw_free_queues(void)
 		destroy_workqueue(siw_rx_wq);
 	if (siw_wq)
 		destroy_workqueue(siw_wq);
-}
-
-/**
- * siw_alloc_fault_wq() - a queue for work that may wait for a process's memory
- *
- * Context: process.
- * Return: the queue, or NULL without memory.
- */
-struct workqueue_struct *siw_alloc_fault_wq(void)
-{
-	/* the others flush work that may be here, and must not be warned of it */
-	return alloc_workqueue("siw_fault", WQ_HIGHPRI | WQ_UNBOUND |
-			       WQ_MEM_RECLAIM, WQ_UNBOUND_MAX_ACTIVE);
 }
 
 static int siw_alloc_queues(void)
@@ -60,8 +47,9 @@ static int siw_alloc_queues(void)
 					       WQ_HIGHPRI | WQ_MEM_RECLAIM);
 	siw_end_wq = alloc_workqueue("siw_end", WQ_UNBOUND | WQ_MEM_RECLAIM,
 				     WQ_UNBOUND_MAX_ACTIVE);
-	siw_fault_wq = siw_alloc_fault_wq();
-	if (siw_wq && siw_rx_wq && siw_start_wq && siw_end_wq && siw_fault_wq)
+	/* its work destroys queues that may not be flushed from any of these */
+	siw_pager_wq = alloc_workqueue("siw_pager_free", WQ_UNBOUND, 0);
+	if (siw_wq && siw_rx_wq && siw_start_wq && siw_end_wq && siw_pager_wq)
 		return 0;
 	siw_free_queues();
 	return -ENOMEM;

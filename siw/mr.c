@@ -13,7 +13,6 @@
 #include "dmabuf.h"
 #include "mr.h"
 #include "odp.h"
-#include "pd.h"
 #include "ucontext.h"
 
 /**
@@ -290,13 +289,13 @@ static struct ib_mr *mr_reg_odp(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 	if (!len || (!all && (check_add_overflow(start, len, &end) ||
 			      PAGE_ALIGN(end) < end)))
 		return ERR_PTR(-EINVAL);
-	rv = siw_pd_may_fault(pd, udata);
-	if (rv)
-		return ERR_PTR(rv);
 	mr = siw_mr_alloc(pd, SIW_MEM_ODP, 0);
 	if (IS_ERR(mr))
 		return ERR_CAST(mr);
-	rv = siw_odp_create(mr->mem, start, len, ib_access_writable(access));
+	rv = siw_odp_create(rdma_udata_to_drv_context(udata,
+						      struct siw_ucontext,
+						      base),
+			    mr->mem, start, len, ib_access_writable(access));
 	if (rv) {
 		siw_mr_free(mr);
 		return ERR_PTR(rv);

@@ -4,8 +4,8 @@
  * data first go there, in process context, and forgotten as soon as the
  * process's memory changes under them (munmap, fork, swap, migration).
  *
- * A data path that finds a page missing does nothing, notes the range and lets
- * a process call siw_odp_fetch(); then it tries again.
+ * A data path that finds a page missing does nothing, notes the range, has it fetched
+ * (pager.c) and tries again when that is done.
  *
  * The mm tells of a change before it happens and waits for us meanwhile:
  * odp_invalidate() shuts the region, waits until no data path is inside of
@@ -24,6 +24,8 @@
 #include "device.h"
 #include "mem.h"
 #include "odp.h"
+#include "pager.h"
+#include "ucontext.h"
 
 #define ODP_CHUNK_BITS		9
 #define ODP_CHUNK		BIT(ODP_CHUNK_BITS)
@@ -51,6 +53,7 @@ struct odp_chunk {
  * @chunks: struct odp_chunk by page number / ODP_CHUNK; what a data path finds
  *	stays until siw_mem_end()
  * @ref: the region, and who looks up pages
+ * @pager: where the process's fetches sleep; there is a reference
  */
 struct siw_odp {
 	struct mmu_interval_notifier notifier;
@@ -61,6 +64,7 @@ struct siw_odp {
 	struct mutex lock;	/* see above */
 	struct xarray chunks;
 	struct kref ref;
+	struct siw_pager *pager;
 };
 
 /* ------------------------------------------------------ what is there --- */
@@ -307,36 +311,79 @@ static int odp_fetch(struct siw_odp *odp, u64 idx, u64 last, bool fault)
 }
 
 /**
+ * siw_odp_get() - the pages of a range that may have to be fetched
+ * @sdev: device
+ * @want: STag and range
+ * @first: number of the first page
+ * @last: number of the last page
+ *
+ * Context: process or softirq.
+ * Return: pages with a reference for siw_odp_put(); NULL: memory that is not paged on
+ * demand, or a range outside of it, which the data path's own checks find.
+ */
+struct siw_odp *siw_odp_get(struct siw_device *sdev,
+			    const struct siw_mem_want *want, u64 *first,
+			    u64 *last)
+{
+	struct siw_mem *mem = siw_mem_begin(sdev, want->stag, NULL);
+	struct siw_odp *odp = NULL;
+
+	if (!mem)
+		return NULL;
+	if (mem->kind == SIW_MEM_ODP && want->len &&
+	    !siw_mem_check_range(mem, want->to, want->len)) {
+		odp = mem->odp;
+		kref_get(&odp->ref);
+		*first = odp_index(mem, want->to);
+		*last = odp_index(mem, want->to + want->len - 1);
+	}
+	siw_mem_end(mem);
+	return odp;
+}
+
+/**
+ * siw_odp_read() - read pages in, or create them
+ * @odp: pages
+ * @first: number of the first
+ * @last: number of the last
+ *
+ * They may be gone again when it returns.
+ *
+ * Context: process, may sleep for ever; no lock that a notifier of the mm takes.
+ * Return: 0, -EFAULT if the process has nothing there, or -ENOMEM.
+ */
+int siw_odp_read(struct siw_odp *odp, u64 first, u64 last)
+{
+	return odp_fetch(odp, first, last, true);
+}
+
+/**
+ * siw_odp_pager() - where fetches of the process's pages may sleep
+ * @odp: pages
+ *
+ * Context: any. Return: the pager, as long as there is a reference on @odp.
+ */
+struct siw_pager *siw_odp_pager(const struct siw_odp *odp)
+{
+	return odp->pager;
+}
+
+/**
  * siw_odp_fetch() - make pages of a range be there
  * @sdev: device
  * @want: STag and range
  * @fault: read them in, or create them; else only take those that are there
  *
- * They may be gone again when it returns. Memory that is not paged on demand,
- * or a range outside of it, is left to the data path's own checks.
- *
- * Context: process, may sleep long; no lock that a notifier of the mm takes.
- * Return: 0, -EFAULT if the process has nothing there, -ENOMEM, or -EINTR if
- * the caller is being killed.
+ * Context: a process of the context; no lock that a notifier of the mm takes.
+ * Return: as siw_odp_read(), or -EINTR if the caller is being killed.
  */
 int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 		  bool fault)
 {
-	struct siw_mem *mem = siw_mem_begin(sdev, want->stag, NULL);
-	struct siw_odp *odp = NULL;
-	u64 first = 0, last = 0;
+	u64 first, last;
+	struct siw_odp *odp = siw_odp_get(sdev, want, &first, &last);
 	int rv;
 
-	if (!mem)
-		return 0;
-	if (mem->kind == SIW_MEM_ODP && want->len &&
-	    !siw_mem_check_range(mem, want->to, want->len)) {
-		odp = mem->odp;
-		kref_get(&odp->ref);
-		first = odp_index(mem, want->to);
-		last = odp_index(mem, want->to + want->len - 1);
-	}
-	siw_mem_end(mem);
 	if (!odp)
 		return 0;
 	rv = odp_fetch(odp, first, last, fault);
@@ -346,8 +393,24 @@ int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 
 /* ------------------------------------------------------- life cycle --- */
 
+/* With a reference, or NULL without memory. */
+static struct siw_pager *odp_pager(struct siw_ucontext *uctx)
+{
+	struct siw_pager *pager;
+
+	mutex_lock(&uctx->lock);
+	if (!uctx->pager)
+		uctx->pager = siw_pager_new();
+	pager = uctx->pager;
+	if (pager)
+		kref_get(&pager->ref);
+	mutex_unlock(&uctx->lock);
+	return pager;
+}
+
 /**
  * siw_odp_create() - page memory on demand
+ * @uctx: context of the calling process
  * @mem: without STag; freed by siw_odp_put() from now on
  * @start: address of its first octet in the calling process
  * @len: octets; U64_MAX from 0: all that the process has and will have
@@ -355,7 +418,8 @@ int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
  *
  * Context: process. Return: 0, -EINVAL for a range that wraps, -ENOMEM.
  */
-int siw_odp_create(struct siw_mem *mem, u64 start, u64 len, bool writable)
+int siw_odp_create(struct siw_ucontext *uctx, struct siw_mem *mem, u64 start,
+		   u64 len, bool writable)
 {
 	unsigned long first = start & PAGE_MASK;
 	struct siw_odp *odp;
@@ -370,10 +434,16 @@ int siw_odp_create(struct siw_mem *mem, u64 start, u64 len, bool writable)
 	mutex_init(&odp->lock);
 	xa_init(&odp->chunks);
 	kref_init(&odp->ref);
+	odp->pager = odp_pager(uctx);
+	if (!odp->pager) {
+		kfree(odp);
+		return -ENOMEM;
+	}
 	rv = mmu_interval_notifier_insert(&odp->notifier, current->mm, first,
 					  len + (start - first),
 					  &odp_notifier_ops);
 	if (rv) {
+		siw_pager_put(odp->pager);
 		kfree(odp);
 		return rv;
 	}
@@ -393,6 +463,7 @@ static void odp_release(struct kref *ref)
 		kfree(chunk);
 	xa_destroy(&odp->chunks);
 	siw_mem_free(odp->mem);
+	siw_pager_put(odp->pager);
 	kfree(odp);
 }
 

@@ -11,15 +11,23 @@
 
 struct siw_device;
 struct siw_odp;
+struct siw_pager;
+struct siw_ucontext;
 
 #if IS_ENABLED(CONFIG_MMU_NOTIFIER)
 
 #define SIW_ODP_OFFERED	1
 
-int siw_odp_create(struct siw_mem *mem, u64 start, u64 len, bool writable);
+int siw_odp_create(struct siw_ucontext *uctx, struct siw_mem *mem, u64 start,
+		   u64 len, bool writable);
 void siw_odp_put(struct siw_odp *odp);
 bool siw_odp_present(const struct siw_mem *mem, u64 to, u32 len);
 void *siw_odp_page(struct siw_odp *odp, u64 idx);
+struct siw_odp *siw_odp_get(struct siw_device *sdev,
+			    const struct siw_mem_want *want, u64 *first,
+			    u64 *last);
+int siw_odp_read(struct siw_odp *odp, u64 first, u64 last);
+struct siw_pager *siw_odp_pager(const struct siw_odp *odp);
 int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 		  bool fault);
 
@@ -27,8 +35,8 @@ int siw_odp_fetch(struct siw_device *sdev, const struct siw_mem_want *want,
 
 #define SIW_ODP_OFFERED	0
 
-static inline int siw_odp_create(struct siw_mem *mem, u64 start, u64 len,
-				 bool writable)
+static inline int siw_odp_create(struct siw_ucontext *uctx, struct siw_mem *mem,
+				 u64 start, u64 len, bool writable)
 {
 	return -EOPNOTSUPP;
 }
@@ -62,7 +70,7 @@ static inline int siw_odp_fetch(struct siw_device *sdev,
  * @len: octets, not 0
  *
  * Context: between siw_mem_begin() and _end(), up to which the answer holds.
- * Return: false if siw_odp_fetch() must be called first, outside of them.
+ * Return: false if pages must be fetched first, outside of them (pager.c).
  */
 static inline bool siw_mem_present(const struct siw_mem *mem, u64 to, u32 len)
 {

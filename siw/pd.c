@@ -5,7 +5,6 @@
  */
 #include "device.h"
 #include "pd.h"
-#include "ucontext.h"
 
 /**
  * siw_alloc_pd() - verbs entry point
@@ -33,29 +32,5 @@ int siw_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 int siw_dealloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
 	atomic_dec(&to_siw_dev(pd->device)->num_pd);
-	return 0;
-}
-
-/**
- * siw_pd_may_fault() - there will be memory in it that may have to be waited for
- * @pd: protection domain of a process
- * @udata: the process's request
- *
- * To be called before such memory gets an STag.
- *
- * Context: process.
- * Return: 0 or -ENOMEM.
- */
-int siw_pd_may_fault(struct ib_pd *pd, struct ib_udata *udata)
-{
-	struct siw_ucontext *uctx =
-		rdma_udata_to_drv_context(udata, struct siw_ucontext, base);
-	struct workqueue_struct *wq = siw_uctx_fault_wq(uctx);
-
-	if (!wq)
-		return -ENOMEM;
-	WRITE_ONCE(to_siw_pd(pd)->fault_wq, wq);
-	/* a connection that ends knows of it, or fetches nothing: siw_qp_down() */
-	smp_mb();
 	return 0;
 }

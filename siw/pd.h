@@ -11,13 +11,10 @@
  * struct siw_pd - a protection domain
  * @base: verbs object
  * @conns: connected queue pairs in it, see siw_mem_invalidate()
- * @fault_wq: the process's queue for what may wait for its memory; NULL while
- *	there was no such memory in the domain
  */
 struct siw_pd {
 	struct ib_pd base;
 	atomic_t conns;
-	struct workqueue_struct *fault_wq;
 };
 
 static inline struct siw_pd *to_siw_pd(const struct ib_pd *pd)
@@ -32,6 +29,5 @@ static inline int siw_pd_conns(const struct ib_pd *pd)
 
 int siw_alloc_pd(struct ib_pd *pd, struct ib_udata *udata);
 int siw_dealloc_pd(struct ib_pd *pd, struct ib_udata *udata);
-int siw_pd_may_fault(struct ib_pd *pd, struct ib_udata *udata);
 
 #endif

@@ -14,7 +14,6 @@
 #include <rdma/siw-abi.h>
 #include "cq.h"
 #include "device.h"
-#include "pd.h"
 #include "poll.h"
 #include "proto/err.h"
 #include "proto/term.h"
@@ -46,8 +45,6 @@ enum siw_qp_flag {
 	SIW_QPF_GONE,		/* being destroyed: cannot be connected any more */
 	SIW_QPF_ATTACHED,	/* an endpoint waits for siw_cm_qp_released() */
 	SIW_QPF_NUDGE,		/* send the RTR Write once more */
-	SIW_QPF_FAULTS,		/* has met pages that had to be fetched */
-	SIW_QPF_NO_FETCH,	/* its end is where nobody may wait for pages */
 	SIW_QPF_NAMED,		/* iw_cm has asked for it by its number */
 };
 
@@ -296,28 +293,6 @@ static inline struct siw_qp *to_siw_qp(struct ib_qp *qp)
 	return container_of(qp, struct siw_qp, base);
 }
 
-/*
- * For work of queues that serve all: the mutex, or false if the end of the connection
- * may have it for as long as it waits for memory of the process.
- */
-static inline bool siw_qp_lock_soon(struct siw_qp *qp)
-{
-	if (test_bit(SIW_QPF_DYING, &qp->flags))
-		return mutex_trylock(&qp->mutex);
-	mutex_lock(&qp->mutex);
-	return true;
-}
-
-/* For work that may wait for memory of the process. */
-static inline struct workqueue_struct *siw_qp_fault_wq(const struct siw_qp *qp)
-{
-	struct siw_pd *pd = to_siw_pd(qp->base.pd);
-
-	/* SIW_QPF_FAULTS was seen first */
-	smp_rmb();
-	return READ_ONCE(pd->fault_wq) ?: siw_fault_wq;
-}
-
 static inline void *siw_sq_slot(const struct siw_qp *qp, u32 idx)
 {
 	return qp->sq + (idx & (qp->sq_size - 1)) * (size_t)qp->sq_stride;
@@ -383,7 +358,6 @@ enum siw_down_cause {
 void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 		 enum iw_err err);
 
-bool siw_qp_fetch(struct siw_qp *qp, const struct siw_mem_want *want);
 void siw_qp_to_error(struct siw_qp *qp);
 void siw_qp_event(struct siw_qp *qp, enum ib_event_type type);
 void siw_qp_last_wqe(struct siw_qp *qp);

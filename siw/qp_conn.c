@@ -18,7 +18,6 @@
 #include <siw_ext_abi.h>
 
 #include "cm.h"
-#include "odp.h"
 #include "pd.h"
 #include "proto/mpa.h"
 #include "qp.h"
@@ -27,6 +26,8 @@
 
 /* How long a graceful end waits for requests that are posted. */
 #define CONN_FINISH		(HZ / 2)
+/* Longer, while memory is paged in for them. */
+#define CONN_FETCH		(5 * HZ)
 /*
  * When a peer that got the RTR Write is first reminded, if it says nothing, and
  * until when the time is doubled.
@@ -168,7 +169,6 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	clear_bit(SIW_QPF_LEAVE, &qp->flags);
 	clear_bit(SIW_QPF_NUDGE, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
-	clear_bit(SIW_QPF_NO_FETCH, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);
 	/* a former life may have ended before the peer's first FPDU */
 	assign_bit(SIW_QPF_TX_HOLD, &qp->flags, qp->conn.hold_tx);
@@ -285,44 +285,6 @@ static void conn_peer_had_cause(struct siw_qp *qp, enum siw_down_cause cause,
 }
 
 /**
- * siw_qp_fetch() - get pages that a request or the peer asks for
- * @qp: queue pair
- * @want: what there is none of
- *
- * Context: process; may sleep for as long as the process that has the memory likes.
- * Return: true if they cannot be had.
- */
-bool siw_qp_fetch(struct siw_qp *qp, const struct siw_mem_want *want)
-{
-	/* the STag was found first, see down_queue() */
-	smp_rmb();
-	return test_bit(SIW_QPF_NO_FETCH, &qp->flags) ||
-	       siw_odp_fetch(qp->sdev, want, true);
-}
-
-/*
- * Who waits for memory of a process must not keep others' connections from ending.
- * If memory comes that may have to be waited for when the end is queued already, it
- * is not waited for.
- */
-static struct workqueue_struct *down_queue(struct siw_qp *qp)
-{
-	struct siw_pd *pd = to_siw_pd(qp->base.pd);
-	struct workqueue_struct *wq = READ_ONCE(pd->fault_wq);
-
-	if (wq)
-		return wq;
-	set_bit(SIW_QPF_NO_FETCH, &qp->flags);
-	/* pairs with siw_pd_may_fault() */
-	smp_mb__after_atomic();
-	wq = READ_ONCE(pd->fault_wq);
-	if (!wq)
-		return siw_end_wq;
-	clear_bit(SIW_QPF_NO_FETCH, &qp->flags);
-	return wq;
-}
-
-/**
  * siw_qp_down() - the connection must end
  * @qp: queue pair
  * @cause: who wants it
@@ -345,18 +307,25 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 	qp->error = err;
 	WRITE_ONCE(qp->down_cause, cause);
 	trace_siw_qp_down(qp->qpn, cause, iw_err_name(err));
-	queue_work(down_queue(qp), &qp->down_work);
+	queue_work(siw_end_wq, &qp->down_work);
 }
 
 /* Requests posted before a disconnect are sent, if the peer reads. */
 static void conn_finish_sending(struct siw_qp *qp)
 {
 	unsigned long until = jiffies + CONN_FINISH;
+	unsigned long fetched_until = jiffies + CONN_FETCH;
 
 	siw_tx_run(qp);
-	while (!siw_tx_idle(qp) && time_before(jiffies, until) &&
-	       !test_bit(SIW_QPF_HURRY, &qp->flags))
+	while (!siw_tx_idle(qp) && !test_bit(SIW_QPF_HURRY, &qp->flags)) {
+		/* pages have a time of their own */
+		if (READ_ONCE(qp->tx.fetch) &&
+		    time_before(jiffies, fetched_until))
+			until = jiffies + CONN_FINISH;
+		else if (!time_before(jiffies, until))
+			break;
 		usleep_range(2000, 4000);
+	}
 }
 
 static void conn_send_terminate(struct siw_qp *qp)
@@ -618,7 +587,7 @@ static int conn_status(const struct siw_qp *qp)
 static void conn_scan_later(struct siw_qp *qp)
 {
 	if (qp->layout == SIW_QP_V1)
-		queue_delayed_work(siw_fault_wq, &qp->scan_work,
+		queue_delayed_work(siw_end_wq, &qp->scan_work,
 				   qp->scan_delay);
 }
 
@@ -662,11 +631,8 @@ static void conn_scan_work(struct work_struct *work)
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 scan_work);
 
-	if (!siw_qp_lock_soon(qp)) {
-		conn_scan_later(qp);
-		return;
-	}
 	/* a QP that is reset meanwhile has receives that are not for us */
+	mutex_lock(&qp->mutex);
 	if (qp->state == IB_QPS_ERR) {
 		siw_qp_flush_rings(qp);
 		qp->scan_delay = min_t(unsigned long, 2 * qp->scan_delay,

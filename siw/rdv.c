@@ -34,8 +34,6 @@
 #define RDV_CONNECT_S		3
 /* How long receives stay posted after the peer has closed in order. */
 #define RDV_LINGER		HZ
-/* Between two looks at a queue pair whose connection ends. */
-#define RDV_BUSY		(HZ / 50)
 
 /* ------------------------------------------------------------- arguments - */
 
@@ -123,10 +121,9 @@ static void keep_rts_attr(struct siw_rdv *rdv, const struct ib_qp_attr *attr,
 
 /* ------------------------------------------------------------ verbs ------ */
 
-/* Never on another queue: there it could run a second time, unseen by its cancel. */
 static void rdv_kick(struct siw_rdv *rdv, unsigned long delay)
 {
-	mod_delayed_work(siw_fault_wq, &rdv->work, delay);
+	mod_delayed_work(siw_end_wq, &rdv->work, delay);
 }
 
 static void set_deadline(struct siw_qp *qp)
@@ -535,9 +532,6 @@ static void attempt_failed(struct siw_qp *qp, u32 gen, int status)
 {
 	struct siw_rdv *rdv = &qp->rdv;
 
-	/* an end that waits for memory has the mutex, and this queue serves all */
-	if (READ_ONCE(rdv->state) != SIW_RDV_WAIT)
-		return;
 	mutex_lock(&qp->mutex);
 	if (siw_rdv_wait_gen(qp) == gen) {
 		rdv->trying = false;
@@ -615,10 +609,7 @@ static void look_again(struct siw_qp *qp, bool soon)
 	unsigned long next = rdv->deadline;
 	unsigned long delay = 0;
 
-	if (!siw_qp_lock_soon(qp)) {
-		rdv_kick(rdv, RDV_BUSY);
-		return;
-	}
+	mutex_lock(&qp->mutex);
 	if (rdv->state == SIW_RDV_UP && READ_ONCE(rdv->closing))
 		next = rdv->linger;
 	else if (rdv->state != SIW_RDV_WAIT)
@@ -630,7 +621,7 @@ static void look_again(struct siw_qp *qp, bool soon)
 		delay = next - jiffies;
 	if (soon)
 		delay = min(delay, msecs_to_jiffies(RDV_RETRY_MAX));
-	queue_delayed_work(siw_fault_wq, &rdv->work, delay);
+	queue_delayed_work(siw_end_wq, &rdv->work, delay);
 out:
 	mutex_unlock(&qp->mutex);
 }
@@ -668,10 +659,7 @@ static void rdv_work(struct work_struct *work)
 	bool over;
 	int rv = 0;
 
-	if (!siw_qp_lock_soon(qp)) {
-		rdv_kick(&qp->rdv, RDV_BUSY);
-		return;
-	}
+	mutex_lock(&qp->mutex);
 	step = next_step(qp);
 	if (step == RDV_STEP_FAIL)
 		give_up(qp);

@@ -22,7 +22,7 @@
 #include "counter.h"
 #include "cursor.h"
 #include "llp.h"
-#include "odp.h"
+#include "pager.h"
 #include "proto/mpa.h"
 #include "qp.h"
 #include "rx.h"
@@ -32,6 +32,8 @@
 /* Octets a callback, and a turn of the worker, may take. */
 #define RX_SHARE		(256 * 1024)
 #define RX_BUF_MIN		256
+/* For so long the end of a connection waits for pages, all together, in jiffies. */
+#define RX_FINISH		(5 * HZ)
 /* Between two looks for a receive that was not posted yet, in jiffies. */
 #define RX_PAUSE		1
 
@@ -199,6 +201,8 @@ static int rx_fpdu(struct siw_qp *qp, struct siw_cursor *c, u32 ulpdu_len,
 	}
 	qp->rx.paused = false;
 	qp->rx.lost = false;
+	/* they came by themselves */
+	qp->rx.want.len = 0;
 	rdmap_rx_commit(&qp->rx.proto, seg);
 	qp->rx.ended = seg->last && rdmap_is_acked(seg);
 	if (unlikely(qp->flags & (BIT(SIW_QPF_TX_HOLD) |
@@ -429,11 +433,7 @@ int siw_rx_actor(void *ctx, struct sk_buff *skb, u32 off, u32 len)
 
 static void rx_queue(struct siw_qp *qp, unsigned long delay)
 {
-	bool may_fetch = test_bit(SIW_QPF_FAULTS, &qp->flags);
-
-	qp->rx.may_fetch = may_fetch;
-	queue_delayed_work(may_fetch ? siw_qp_fault_wq(qp) : siw_rx_wq,
-			   &qp->rx.work, delay);
+	queue_delayed_work(siw_rx_wq, &qp->rx.work, delay);
 }
 
 /*
@@ -491,29 +491,56 @@ static void rx_defer(struct siw_qp *qp)
 	if (test_and_set_bit(0, &qp->rx.deferred))
 		return;
 	siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
-	if (test_bit(SIW_QPF_FAULTS, &qp->flags)) {
-		rx_queue(qp, 0);
-		return;
-	}
-	qp->rx.may_fetch = false;
 	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
 }
 
-/* What softirq could not get, either. */
-static void rx_fetch_pages(struct siw_qp *qp)
+/* The pages are there, or cannot be had. */
+static void rx_fetched(struct siw_qp *qp)
+{
+	set_bit(0, &qp->rx.deferred);
+	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
+}
+
+/* Under the socket's lock. True: @work is queued when there is news. */
+static bool rx_fetch(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
-	struct siw_mem_want want;
+	struct siw_mem_want want = rx->want;
 
-	siw_llp_lock(qp->llp);
-	want = rx->want;
 	rx->want.len = 0;
-	siw_llp_unlock(qp->llp);
-	if (!want.len || !siw_qp_fetch(qp, &want))
-		return;
+	switch (siw_fetch_begin(&rx->fetch, qp, &want, rx_fetched,
+				GFP_NOIO | __GFP_NOWARN)) {
+	case 0:
+		return rx->fetch;
+	case -ENOMEM:
+		rx->want = want;
+		rx_queue(qp, RX_PAUSE);
+		return true;
+	default:
+		rx->lost = true;
+		return false;
+	}
+}
+
+/* Has the pages fetched that are missing. True: @work is queued when there is news. */
+static bool rx_is_fetching(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	enum siw_fetch_state state;
+	bool busy;
+
+	if (!READ_ONCE(rx->fetch) && !rx->want.len)
+		return false;
 	siw_llp_lock(qp->llp);
-	rx->lost = true;
+	state = siw_fetch_take(&rx->fetch);
+	busy = rx->over || state == SIW_FETCH_BUSY;
+	/* else it was for others than those that are wanted now */
+	if (state == SIW_FETCH_LOST && !rx->want.len)
+		rx->lost = true;
+	if (!busy && rx->want.len)
+		busy = rx_fetch(qp);
 	siw_llp_unlock(qp->llp);
+	return busy;
 }
 
 /* The peer is told what was handled: once for all that came together. */
@@ -523,19 +550,14 @@ static void rx_acknowledge(struct siw_qp *qp)
 		siw_tx_kick(qp);
 }
 
-/*
- * Does what only process context can, then reads. Only who @may_fetch may wait for
- * memory. As siw_llp_read().
- */
-static int rx_read(struct siw_qp *qp, bool may_fetch)
+/* Does what only process context can, then reads. As siw_llp_read(). */
+static int rx_read(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 	int rv;
 
 	if (rx->want_size)
 		rx_buf_grow_slow(qp);
-	if (rx->want.len && may_fetch)
-		rx_fetch_pages(qp);
 	if (rx->held) {
 		/* no octet may come that would bring the actor here */
 		siw_llp_lock(qp->llp);
@@ -580,15 +602,13 @@ static void rx_work(struct work_struct *work)
 {
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 rx.work);
-	bool may_fetch = qp->rx.may_fetch;
+	bool wanted;
 	int rv;
 
-	/* softirq has met them meanwhile: not on the queue that serves all */
-	if (qp->rx.want.len && !may_fetch) {
-		rx_queue(qp, 0);
+	/* the callback leaves everything to us until then */
+	if (rx_is_fetching(qp))
 		return;
-	}
-	rv = rx_read(qp, may_fetch);
+	rv = rx_read(qp);
 	if (qp->rx.paused) {
 		/*
 		 * What the peer acknowledges waits behind the Send, and who is
@@ -599,7 +619,10 @@ static void rx_work(struct work_struct *work)
 		rx_queue(qp, RX_PAUSE);
 		return;
 	}
-	if (qp->rx.want.len || (rv > 0 && siw_llp_readable(qp->llp))) {
+	wanted = qp->rx.want.len;
+	if (rx_is_fetching(qp))
+		return;
+	if (wanted || (rv > 0 && siw_llp_readable(qp->llp))) {
 		rx_queue(qp, 0);
 		return;
 	}
@@ -621,6 +644,28 @@ void siw_rx_kick(struct siw_qp *qp)
 	rx_defer(qp);
 }
 
+/* Nobody is left to post a receive, or to have the pages. */
+static bool rx_is_left(struct siw_qp *qp)
+{
+	return test_bit(SIW_QPF_GONE, &qp->flags) ||
+	       test_bit(SIW_QPF_LEAVE, &qp->flags);
+}
+
+/* What waits for pages is refused. */
+static void rx_give_up(struct siw_qp *qp)
+{
+	struct siw_rx *rx = &qp->rx;
+	struct siw_fetch *f;
+
+	siw_llp_lock(qp->llp);
+	f = rx->fetch;
+	rx->fetch = NULL;
+	rx->want.len = 0;
+	rx->lost = true;
+	siw_llp_unlock(qp->llp);
+	siw_fetch_forget(f);
+}
+
 /**
  * siw_rx_finish() - take what came before the end of the stream
  * @qp: queue pair; its events go on
@@ -629,14 +674,21 @@ void siw_rx_kick(struct siw_qp *qp)
  */
 void siw_rx_finish(struct siw_qp *qp)
 {
+	unsigned long until = jiffies + RX_FINISH;
 	int rv, tries = 50;
 
 	for (;;) {
-		rv = rx_read(qp, true);
-		/* nobody is left to post a receive, or to have the pages */
-		if ((qp->rx.paused || qp->rx.want.len) &&
-		    (test_bit(SIW_QPF_GONE, &qp->flags) ||
-		     test_bit(SIW_QPF_LEAVE, &qp->flags)))
+		if (rx_is_fetching(qp)) {
+			if (rx_is_left(qp))
+				return;
+			if (time_before(jiffies, until)) {
+				usleep_range(1000, 2000);
+				continue;
+			}
+			rx_give_up(qp);
+		}
+		rv = rx_read(qp);
+		if ((qp->rx.paused || qp->rx.want.len) && rx_is_left(qp))
 			return;
 		if (rv > 0 || qp->rx.want.len)
 			continue;
@@ -676,20 +728,10 @@ void siw_rx_start(struct siw_qp *qp)
 	rx->heard = false;
 	rx->paused = false;
 	rx->lost = false;
+	rx->over = false;
 	rx->want.len = 0;
 	rx->done = 0;
 	rx->ack = 0;
-}
-
-/*
- * A QP that has met pages to fetch has its work on another queue since, where it may
- * have been queued while it still ran on the first one.
- */
-static void rx_cancel(struct siw_qp *qp)
-{
-	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
-		flush_workqueue(siw_rx_wq);
-	cancel_delayed_work_sync(&qp->rx.work);
 }
 
 /**
@@ -701,8 +743,16 @@ static void rx_cancel(struct siw_qp *qp)
 void siw_rx_reset(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
+	struct siw_fetch *f;
 
-	rx_cancel(qp);
+	/* @work begins no fetch any more, and none queues @work */
+	siw_llp_lock(qp->llp);
+	rx->over = true;
+	f = rx->fetch;
+	rx->fetch = NULL;
+	siw_llp_unlock(qp->llp);
+	siw_fetch_forget(f);
+	cancel_delayed_work_sync(&rx->work);
 	/* nothing comes from there any more */
 	WRITE_ONCE(qp->poll.napi, 0);
 	kvfree(rx->buf);
@@ -739,7 +789,7 @@ int siw_rx_init(struct siw_qp *qp)
  */
 void siw_rx_exit(struct siw_qp *qp)
 {
-	rx_cancel(qp);
+	cancel_delayed_work_sync(&qp->rx.work);
 	kvfree(qp->rx.buf);
 	kfree(qp->rx.rqe);
 }

@@ -40,6 +40,8 @@ static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
  * @patience: until when, in jiffies
  * @want: pages the stream waits for
  * @lost: they cannot be had
+ * @fetch: gets them; under the socket's lock
+ * @over: none may begin any more; under the socket's lock
  * @heard: something came from the peer
  * @want_size: memory for @buf that softirq could not get
  * @rqe: private copy of the receive in use
@@ -62,7 +64,6 @@ static inline u32 siw_rx_ulpdu_len(const u8 *fpdu)
  * @hdr: headers of the FPDU being handled, from ULPDU_Length on
  * @quote: headers of the segment a Terminate is about
  * @work: reads where softirq should or could not
- * @may_fetch: @work was queued where it may wait for memory; as @deferred
  * @deferred: @work reads, the callback does not
  * @cpu_here: CPU that took in packets when @cpu was looked at, -1: none
  * @cpu: CPU for @work
@@ -79,8 +80,10 @@ struct siw_rx {
 	u16 held_ulpdu;
 	bool paused;
 	bool lost;
+	bool over;
 	unsigned long patience;
 	struct siw_mem_want want;
+	struct siw_fetch *fetch;
 	u32 want_size;
 	struct siw_recv *rqe;
 	bool rqe_valid;
@@ -102,7 +105,6 @@ struct siw_rx {
 	u8 hdr[SIW_RX_HDR];
 	struct term_quote quote;
 	struct delayed_work work;
-	bool may_fetch;
 	unsigned long deferred;
 	int cpu_here;
 	int cpu;

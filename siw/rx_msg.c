@@ -92,8 +92,6 @@ static enum siw_mem_fault rx_present(struct siw_qp *qp,
 	/* the process has nothing there */
 	if (qp->rx.lost)
 		return SIW_MEM_BOUNDS;
-	/* before the receiver is queued because of it */
-	set_bit(SIW_QPF_FAULTS, &qp->flags);
 	qp->rx.want = (struct siw_mem_want) {
 		.stag = stag,
 		.to = to,

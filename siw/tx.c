@@ -12,7 +12,7 @@
 #include <linux/wait_bit.h>
 
 #include "counter.h"
-#include "odp.h"
+#include "pager.h"
 #include "proto/mpa.h"
 #include "proto/rdmap.h"
 #include "proto/term.h"
@@ -31,9 +31,8 @@
 /* Who is the sender. */
 enum tx_who {
 	TX_SOFTIRQ,
-	TX_WORKER,		/* one for all: must not sleep for pages */
-	TX_POLLER,		/* likewise, nor for memory */
-	TX_CALLER,		/* nobody but its QP waits for it */
+	TX_POLLER,		/* does not sleep for memory */
+	TX_PROCESS,		/* worker, or the doorbell's caller */
 };
 
 enum tx_verdict {
@@ -172,23 +171,6 @@ static enum tx_verdict tx_failed(struct siw_qp *qp, int rv, enum tx_who who)
 	}
 }
 
-/*
- * Gets the pages that were missing, unless this is for fault_work to do. False:
- * it is, and is told by the flag.
- */
-static bool tx_fetch_pages(struct siw_qp *qp, enum tx_who who)
-{
-	struct siw_tx *tx = &qp->tx;
-	struct siw_mem_want want = tx->want;
-
-	tx->want.len = 0;
-	/* down_work was not queued there before the first time */
-	if (!test_and_set_bit(SIW_QPF_FAULTS, &qp->flags) || who != TX_CALLER)
-		return false;
-	tx->lost = siw_qp_fetch(qp, &want);
-	return true;
-}
-
 static void tx_watch_idle(struct siw_qp *qp)
 {
 	if (qp->tx.buf.num && !delayed_work_pending(&qp->tx.idle))
@@ -207,6 +189,34 @@ static gfp_t tx_gfp(enum tx_who who)
 	}
 }
 
+/* Has the pages fetched that are missing. False: no memory. */
+static bool tx_fetch_pages(struct siw_qp *qp, enum tx_who who)
+{
+	struct siw_tx *tx = &qp->tx;
+	struct siw_mem_want want = tx->want;
+	int rv;
+
+	tx->want.len = 0;
+	rv = siw_fetch_begin(&tx->fetch, qp, &want, siw_tx_kick_slow,
+			     tx_gfp(who) | __GFP_NOWARN);
+	tx->lost = rv && rv != -ENOMEM;
+	return rv != -ENOMEM;
+}
+
+/* True: siw_tx_kick_slow() is called when there is an answer. */
+static bool tx_is_fetching(struct siw_tx *tx)
+{
+	switch (siw_fetch_take(&tx->fetch)) {
+	case SIW_FETCH_BUSY:
+		return true;
+	case SIW_FETCH_LOST:
+		tx->lost = true;
+		return false;
+	default:
+		return false;
+	}
+}
+
 static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 {
 	struct siw_tx *tx = &qp->tx;
@@ -220,6 +230,8 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 		if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
 			return TX_IDLE;
 		if (test_bit(SIW_QPF_TX_HOLD, &qp->flags))
+			return TX_IDLE;
+		if (unlikely(tx->fetch) && tx_is_fetching(tx))
 			return TX_IDLE;
 		tail = qp->flight_tail;
 		rv = tx_fill(qp, tx_gfp(who));
@@ -235,7 +247,7 @@ static enum tx_verdict tx_session(struct siw_qp *qp, enum tx_who who)
 			return tx_failed(qp, sent, who);
 		if (rv == 0 && tx->want.len) {
 			if (!tx_fetch_pages(qp, who))
-				return TX_YIELD;
+				return tx_starved(qp, who);
 			continue;
 		}
 		if (rv == 0 && tx->starved)
@@ -326,17 +338,12 @@ static void tx_tasklet(struct tasklet_struct *t)
 
 static void tx_work(struct work_struct *work)
 {
-	tx_loop(container_of(work, struct siw_qp, tx.work), TX_WORKER);
+	tx_loop(container_of(work, struct siw_qp, tx.work), TX_PROCESS);
 }
 
 static void tx_far_work(struct work_struct *work)
 {
-	tx_loop(container_of(work, struct siw_qp, tx.far_work), TX_WORKER);
-}
-
-static void tx_fault_work(struct work_struct *work)
-{
-	tx_loop(container_of(work, struct siw_qp, tx.fault_work), TX_CALLER);
+	tx_loop(container_of(work, struct siw_qp, tx.far_work), TX_PROCESS);
 }
 
 /**
@@ -347,7 +354,7 @@ static void tx_fault_work(struct work_struct *work)
  */
 void siw_tx_run(struct siw_qp *qp)
 {
-	tx_loop(qp, TX_CALLER);
+	tx_loop(qp, TX_PROCESS);
 }
 
 /**
@@ -401,10 +408,7 @@ void siw_tx_kick_slow(struct siw_qp *qp)
 {
 	if (test_bit(SIW_QPF_TX_STOP, &qp->flags))
 		return;
-	if (test_bit(SIW_QPF_FAULTS, &qp->flags))
-		queue_work(siw_qp_fault_wq(qp), &qp->tx.fault_work);
-	else
-		queue_work(siw_wq, &qp->tx.work);
+	queue_work(siw_wq, &qp->tx.work);
 }
 
 /**
@@ -420,10 +424,6 @@ void siw_tx_kick_far(struct siw_qp *qp)
 {
 	int cpu;
 
-	if (test_bit(SIW_QPF_FAULTS, &qp->flags)) {
-		siw_tx_kick_slow(qp);
-		return;
-	}
 	if (test_bit(SIW_QPF_TX_STOP, &qp->flags) || tx_is_on_it(qp))
 		return;
 	cpu = siw_rx_far_cpu(qp);
@@ -597,6 +597,8 @@ void siw_tx_reset(struct siw_qp *qp)
 	tx->starved = false;
 	tx->lost = false;
 	tx->want.len = 0;
+	siw_fetch_forget(tx->fetch);
+	tx->fetch = NULL;
 	tx->rtr = SIW_RTR_MSG_NONE;
 	tx->msg.active = false;
 	tx->msg.imm = 0;
@@ -623,7 +625,6 @@ int siw_tx_init(struct siw_qp *qp)
 	tasklet_setup(&qp->tx.tasklet, tx_tasklet);
 	INIT_WORK(&qp->tx.work, tx_work);
 	INIT_WORK(&qp->tx.far_work, tx_far_work);
-	INIT_WORK(&qp->tx.fault_work, tx_fault_work);
 	INIT_DELAYED_WORK(&qp->tx.idle, tx_idle_work);
 	return 0;
 }
@@ -640,7 +641,6 @@ void siw_tx_exit(struct siw_qp *qp)
 	cancel_work_sync(&qp->tx.far_work);
 	tasklet_kill(&qp->tx.tasklet);
 	cancel_work_sync(&qp->tx.work);
-	cancel_work_sync(&qp->tx.fault_work);
 	siw_tx_reset(qp);
 	kfree(qp->tx.wqe.sge);
 }

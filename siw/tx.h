@@ -108,6 +108,7 @@ struct siw_tx_msg {
  * @starved: no page was to be had for the next FPDU
  * @want: pages that the next FPDUs need
  * @lost: they cannot be had
+ * @fetch: gets them
  * @burst: octets of a burst: whole segments, unless they are huge
  * @mulpdu: largest ULPDU
  * @emss: segment size @mulpdu was made for
@@ -125,7 +126,6 @@ struct siw_tx_msg {
  * @idle_at: stream position when @idle looked last
  * @tasklet: sends on behalf of softirq
  * @work: sends on behalf of everybody else
- * @fault_work: likewise, for a QP that has met pages to be fetched
  * @far_work: sends much, on a CPU that does not take in the peer's packets
  */
 struct siw_tx {
@@ -139,6 +139,7 @@ struct siw_tx {
 	bool starved;
 	bool lost;
 	struct siw_mem_want want;
+	struct siw_fetch *fetch;
 	u32 out_len;
 	u32 burst;
 	u32 mulpdu;
@@ -159,7 +160,6 @@ struct siw_tx {
 	void *scratch;
 	struct tasklet_struct tasklet;
 	struct work_struct work;
-	struct work_struct fault_work;
 	struct work_struct far_work;
 	struct delayed_work idle;
 	u64 idle_at;

@@ -96,7 +96,7 @@ static void tx_commit_one(struct siw_qp *qp, void *fpdu)
 
 /* ---------------------------------------------------------- payload --- */
 
-/* Only a process can get the pages; -EFAULT: it could not. */
+/* The pages are to be fetched; -EFAULT: they could not be. */
 static int tx_absent(struct siw_tx *tx, u32 stag, u64 to, u32 len)
 {
 	if (tx->lost)

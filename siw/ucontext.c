@@ -13,6 +13,7 @@
 #include <rdma/uverbs_ioctl.h>
 #include "device.h"
 #include "dm.h"
+#include "pager.h"
 #include "ucontext.h"
 
 #define UVERBS_MODULE_NAME siw
@@ -298,32 +299,6 @@ int siw_alloc_ucontext(struct ib_ucontext *ctx, struct ib_udata *udata)
 }
 
 /**
- * siw_uctx_fault_wq() - the queue for what may wait for a process's memory
- * @uctx: its context
- *
- * Whoever serves the memory, a FUSE daemon of the same user, may let it wait for ever.
- * On one queue for all, so many would stop everybody's.
- *
- * Context: process.
- * Return: the queue, which lives as long as @uctx, or NULL without memory.
- */
-struct workqueue_struct *siw_uctx_fault_wq(struct siw_ucontext *uctx)
-{
-	struct workqueue_struct *wq = READ_ONCE(uctx->fault_wq), *was;
-
-	if (wq)
-		return wq;
-	wq = siw_alloc_fault_wq();
-	if (!wq)
-		return NULL;
-	was = cmpxchg(&uctx->fault_wq, NULL, wq);
-	if (!was)
-		return wq;
-	destroy_workqueue(wq);
-	return was;
-}
-
-/**
  * siw_dealloc_ucontext() - verbs entry point: a process is done
  * @ctx: context without objects
  *
@@ -339,8 +314,8 @@ void siw_dealloc_ucontext(struct ib_ucontext *ctx)
 	WARN_ON_ONCE(uctx->poller);
 	cancel_delayed_work_sync(&uctx->reap);
 	ring_reap(uctx, true);
-	if (uctx->fault_wq)
-		destroy_workqueue(uctx->fault_wq);
+	if (uctx->pager)
+		siw_pager_put(uctx->pager);
 	atomic_dec(&to_siw_dev(ctx->device)->num_ctx);
 }
 

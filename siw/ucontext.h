@@ -22,25 +22,25 @@
 			 SIW_FEAT_IGN_OVERRUN | SIW_FEAT_IOVA | \
 			 SIW_FEAT_SQ_POLL)
 
+struct siw_pager;
 struct siw_poller;
 
 /**
  * struct siw_ucontext - the device as one process has it open
  * @base: verbs object
- * @lock: guards @stale
+ * @lock: guards @stale and @pager
  * @stale: rings of queues that are gone, but whose pages are still mapped
  * @reap: frees them when they are not
- * @fault_wq: for what may sleep until the process's memory is there; NULL until it
- *	has had some that is paged on demand
+ * @pager: fetches its pages; NULL until it has had memory that is paged on demand
  * @poll_lock: guards @poller; held while it is made and ended
  * @poller: looks at the send rings of its queue pairs, NULL: none has asked for it
  */
 struct siw_ucontext {
 	struct ib_ucontext base;
-	struct mutex lock;	/* stale */
+	struct mutex lock;	/* stale, pager */
 	struct list_head stale;
 	struct delayed_work reap;
-	struct workqueue_struct *fault_wq;
+	struct siw_pager *pager;
 	struct mutex poll_lock;	/* poller */
 	struct siw_poller *poller;
 };
@@ -78,7 +78,6 @@ struct siw_ring *siw_ring_alloc(struct ib_udata *udata, size_t size);
 int siw_ring_expose(struct siw_ring *ring, u64 *key);
 void siw_ring_free(struct siw_ring *ring);
 void siw_ring_reap(struct ib_udata *udata);
-struct workqueue_struct *siw_uctx_fault_wq(struct siw_ucontext *uctx);
 
 extern const struct uapi_definition siw_uapi_defs[];
 

@@ -398,11 +398,23 @@ static void advise_for_long(struct odp *o)
 		      ARRAY_SIZE(s));
 }
 
+static int wait_for_end(pid_t pid)
+{
+	uint64_t end = now_ms() + TOLD_MS;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (now_ms() > end)
+			FAIL("still there %d ms after it was killed", TOLD_MS);
+		sleep_ms(10);
+	}
+	return status;
+}
+
 /* Nobody has to wait for the end of an advice once its process is killed. */
 static void advise_killed(const void *arg)
 {
 	struct odp o;
-	uint64_t end;
 	int status;
 	pid_t pid;
 
@@ -425,12 +437,7 @@ static void advise_killed(const void *arg)
 	sleep_ms(300);
 	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
 	CHECK_OK(kill(pid, SIGKILL));
-	for (end = now_ms() + TOLD_MS; waitpid(pid, &status, WNOHANG) != pid;) {
-		if (now_ms() > end)
-			FAIL("still there %d ms after it was killed", TOLD_MS);
-		sleep_ms(10);
-	}
-	CHECK(WIFSIGNALED(status));
+	CHECK(WIFSIGNALED(wait_for_end(pid)));
 	CHECK_OK(ibv_dereg_mr(o.mr));
 	rig_close(&o.r);
 }
@@ -489,24 +496,48 @@ static void dereg_busy(const void *arg)
 
 #define SLEEPING	270	/* connections; both ends send, a queue has 512 */
 #define FILES		(16 * SLEEPING)
+#define ALONE		128	/* fetches for nobody that the module lets a user have */
+
+/* Who closes it ends the wait for area_never_there(). */
+static int uffd;
 
 /* Memory that whoever touches it waits for, until the process ends. */
 static uint8_t *area_never_there(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register r = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	int low = syscall(SYS_userfaultfd, O_CLOEXEC), fd;
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	uint8_t *p = area(-1, NULL);
 
-	if (low < 0 || ioctl(low, UFFDIO_API, &api))
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
 		skip_case("no userfaultfd");
-	/* files of a process that ends go from above, and the rest waits for this */
-	fd = fcntl(low, F_DUPFD_CLOEXEC, FILES - 1);
-	CHECK(fd >= 0);
-	close(low);
 	r.range.start = (uintptr_t)p;
 	r.range.len = AREA;
 	CHECK_OK(ioctl(fd, UFFDIO_REGISTER, &r));
+	uffd = fd;
+	return p;
+}
+
+/*
+ * Likewise, until another process ends that could bring it and does not. SIGTERM
+ * comes to that one when the caller ends.
+ */
+static uint8_t *area_of_another(pid_t *keeper)
+{
+	uint8_t *p = area_never_there();
+	int fd = uffd;
+
+	*keeper = fork();
+	CHECK(*keeper >= 0);
+	if (!*keeper) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		/* who reads what this program says waits for its end */
+		CHECK_EQ(dup2(fd, 0), 0);
+		CHECK_OK(close_range(1, ~0U, 0));
+		for (;;)
+			pause();
+	}
+	close(fd);
 	return p;
 }
 
@@ -531,6 +562,7 @@ static void wait_for_memory(int fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CHECK_OK(setrlimit(RLIMIT_NOFILE, &files));
+	/* files go from the last one on: the device's before what serves the memory */
 	p = area_never_there();
 	for (i = 0; i < SLEEPING; i++) {
 		rig_connect_attr(&r[i], &ca, &sa);
@@ -548,7 +580,10 @@ static void wait_for_memory(int fd)
 		pause();
 }
 
-/* However many requests of one process wait for its memory, others' go on. */
+/*
+ * However many requests of one process wait for its memory, others' go on; and it
+ * can be killed.
+ */
 static void others(const void *arg)
 {
 	int told[2], status;
@@ -576,10 +611,123 @@ static void others(const void *arg)
 	odp_free(&o);
 	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
 	CHECK_OK(kill(pid, SIGKILL));
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(wait_for_end(pid)));
+}
+
+/* A region of the server that whoever touches it waits for. */
+static void odp_never(struct odp *o, pid_t *keeper)
+{
+	o->p = area_of_another(keeper);
+	rig_connect(&o->r);
+	buf_new(&o->l, o->r.c.pd, LEN, 0, RW_ACCESS);
+	o->mr = reg(o->r.s.pd, o->p, AREA, ODP);
+}
+
+static void keeper_ends(pid_t keeper)
+{
+	CHECK_OK(kill(keeper, SIGKILL));
+	CHECK_EQ(waitpid(keeper, NULL, 0), keeper);
+}
+
+/* Nobody waits for pages that do not come: not for the region, nor the connection. */
+static void never(const void *arg)
+{
+	const enum ibv_wr_opcode *peers = arg;
+	struct odp o;
+	pid_t keeper;
+	int64_t start;
+
+	odp_never(&o, &keeper);
+	if (peers)
+		post(&o, *peers, LEN);
+	else
+		send_what_is_not_there(&o.r.s, o.mr);
+	sleep_ms(300);
+	start = now_ms();
+	CHECK_OK(ibv_dereg_mr(o.mr));
+	rdma_destroy_qp(o.r.s.id);
+	CHECK((int64_t)now_ms() - start < TOLD_MS);
+	rdma_destroy_qp(o.r.c.id);
+	keeper_ends(keeper);
+}
+
+/* The peer goes, and the rest of what it sent waits for pages that do not come. */
+static void never_to_the_end(const void *arg)
+{
+	struct ibv_sge sge;
+	struct ibv_wc wc;
+	struct odp o;
+	pid_t keeper;
+
+	odp_never(&o, &keeper);
+	sge = (struct ibv_sge){ .addr = (uintptr_t)o.p, .length = LEN,
+				.lkey = o.mr->lkey };
+	post_recv(&o.r.s, 7, &sge, 1);
+	post(&o, IBV_WR_RDMA_WRITE, LEN);
+	sleep_ms(300);
+	CHECK_OK(rdma_disconnect(o.r.c.id));
+	CHECK(wc_wait(o.r.s.rcq, &wc, TOLD_MS));
+	CHECK_EQ(wc.wr_id, 7);
+	CHECK_EQ(wc.status, IBV_WC_WR_FLUSH_ERR);
+	CHECK_EQ(ep_state(&o.r.s), IBV_QPS_ERR);
+	CHECK_OK(ibv_dereg_mr(o.mr));
+	rig_close(&o.r);
+	keeper_ends(keeper);
+}
+
+/* Destroyed queue pairs leave no more fetches behind than a user may have. */
+static void never_often(const void *arg)
+{
+	struct ep_attr ca = { .send_wr = 2, .recv_wr = 2, .cqe = 4 }, sa = ca;
+	struct ibv_wc wc;
+	struct odp o;
+	struct rig r;
+	pid_t keeper;
+	int i;
+
+	odp_never(&o, &keeper);
+	ca.domain = o.r.c.pd;
+	sa.domain = o.r.s.pd;
+	for (i = 0; i <= ALONE; i++) {
+		rig_connect_attr(&r, &ca, &sa);
+		send_what_is_not_there(&r.s, o.mr);
+		if (wc_wait(r.s.scq, &wc, i < ALONE ? 20 : TOLD_MS))
+			break;
+		rig_close(&r);
+	}
+	CHECK_EQ(i, ALONE);
+	CHECK_EQ(wc.status, IBV_WC_LOC_PROT_ERR);
+	rig_close(&r);
+	CHECK_OK(ibv_dereg_mr(o.mr));
+	rig_close(&o.r);
+	keeper_ends(keeper);
+	/* they end, and the user has others again */
+	sleep_ms(500);
+	odp_new(&o, -1, ODP);
+	reach(&o, 1);
+	odp_free(&o);
+}
+
+/* For link_del_never() of odp.sh. */
+static void wait_and_say(void)
+{
+	struct odp o;
+	pid_t keeper;
+
+	signal(SIGTERM, SIG_IGN);
+	odp_never(&o, &keeper);
+	send_what_is_not_there(&o.r.s, o.mr);
+	post(&o, IBV_WR_RDMA_WRITE, LEN);
+	sleep_ms(300);
+	printf("%d\n", keeper);
+	fflush(stdout);
+	for (;;)
+		pause();
 }
 
 static const enum ibv_wc_status refused = IBV_WC_REM_ACCESS_ERR;
+static const enum ibv_wr_opcode peer_writes = IBV_WR_RDMA_WRITE;
+static const enum ibv_wr_opcode peer_reads = IBV_WR_RDMA_READ;
 
 static const struct test_case cases[] = {
 	{ "odp_lazy", lazy },
@@ -596,9 +744,16 @@ static const struct test_case cases[] = {
 	{ "odp_limits", limits },
 	{ "odp_dereg_busy", dereg_busy },
 	{ "odp_others", others, .seconds = 120 },
+	{ "odp_never_sent", never },
+	{ "odp_never_written", never, &peer_writes },
+	{ "odp_never_read", never, &peer_reads },
+	{ "odp_never_to_the_end", never_to_the_end },
+	{ "odp_never_often", never_often, .seconds = 120 },
 };
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "wait"))
+		wait_and_say();
 	return ktap_main(cases, ARRAY_SIZE(cases), argc, argv);
 }
