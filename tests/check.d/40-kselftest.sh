@@ -35,13 +35,13 @@ if [ -z "${SIW_PROVIDERS:-}" ]; then
 	case $KVER in
 	6.1.*)
 		SIW_PROVIDERS=stock
-		SIW_ELSEWHERE="markers.sh many.sh nfs.sh"
+		SIW_ELSEWHERE="markers.sh many.sh netfault.sh"
 		SIW_ELSEWHERE+=" tools.sh/1500-ipv6 tools.sh/9000-ipv4"
 		;;
 	*)
 		SIW_PROVIDERS=$top/build/provider/libsiw
-		SIW_ELSEWHERE="9p.sh counters.sh iser.sh lifecycle.sh"
-		SIW_ELSEWHERE+=" netfault.sh ofi.sh"
+		SIW_ELSEWHERE="9p.sh counters.sh iser.sh lifecycle.sh nfs.sh"
+		SIW_ELSEWHERE+=" ofi.sh"
 		SIW_ELSEWHERE+=" tools.sh/1500-ipv4 tools.sh/9000-ipv6"
 		case $KVER in *-siw-*) SIW_ELSEWHERE= ;; esac
 		;;

@@ -647,6 +647,59 @@ static void order(const void *arg)
 	rig_close(&r);
 }
 
+#define ATOMICS		64
+#define ATOMIC_WINDOW	8
+
+static void post_atomic(struct rig *r, struct buf *answers,
+			const struct buf *word, unsigned int i)
+{
+	struct ibv_sge s = buf_sge(answers, 8 * i, 8);
+	struct ibv_send_wr *bad, wr = {
+		.wr_id = i,
+		.opcode = i % 2 ? IBV_WR_ATOMIC_CMP_AND_SWP :
+				  IBV_WR_ATOMIC_FETCH_AND_ADD,
+		.send_flags = IBV_SEND_SIGNALED,
+		.sg_list = &s,
+		.num_sge = 1,
+		.wr.atomic = {
+			.remote_addr = (uintptr_t)word->p,
+			.rkey = word->mr->rkey,
+			.compare_add = i % 2 ? i : 1,
+			.swap = i + 1,
+		},
+	};
+
+	CHECK_OK(ibv_post_send(r->c.qp, &wr, &bad));
+}
+
+/* Each is done once and in order, whatever the network does: the answers tell. */
+static void atomics(const void *arg)
+{
+	struct buf answers, word;
+	unsigned int i;
+	struct rig r;
+
+	if (stock_provider())
+		skip_case("libsiw has no atomics");
+	rig_connect(&r);
+	buf_new(&answers, r.c.pd, 8 * ATOMICS, 0, RW_ACCESS);
+	buf_new(&word, r.s.pd, 8, 0, RW_ACCESS | IBV_ACCESS_REMOTE_ATOMIC);
+	memset(answers.p, 0xff, 8 * ATOMICS);
+	memset(word.p, 0, 8);
+	for (i = 0; i < ATOMICS + ATOMIC_WINDOW; i++) {
+		if (i >= ATOMIC_WINDOW)
+			wc_expect(r.c.scq, i - ATOMIC_WINDOW, IBV_WC_SUCCESS);
+		if (i < ATOMICS)
+			post_atomic(&r, &answers, &word, i);
+	}
+	for (i = 0; i < ATOMICS; i++)
+		CHECK_EQ(((uint64_t *)answers.p)[i], i);
+	CHECK_EQ(*(uint64_t *)word.p, ATOMICS);
+	buf_free(&word);
+	buf_free(&answers);
+	rig_close(&r);
+}
+
 /* What a fenced Send carries was fetched by the Read before it. */
 static void fence(const void *arg)
 {
@@ -1519,6 +1572,7 @@ static const struct test_case cases[] = {
 	{ "unsignalled", unsignalled },
 	{ "signal_all", signal_all },
 	{ "order", order },
+	{ "atomics", atomics },
 	{ "fence", fence },
 	{ "reads_beyond_depth", reads_beyond_depth },
 	{ "no_depth", no_depth },

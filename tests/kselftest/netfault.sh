@@ -12,8 +12,8 @@
 . "$(dirname "$0")/lib.sh"
 
 slow=${KSFT_SLOW:-1}
-ops=(inline_lists zero_length send_with_inv send_imm write_imm order fence
-	reads_beyond_depth both_ways)
+ops=(inline_lists zero_length send_with_inv send_imm write_imm order atomics
+	fence reads_beyond_depth both_ways)
 # each of a size that a fault of one packet in a thousand still hits
 bulk=(write_sizes read_sizes)
 RANDOM=${NETFAULT_SEED:-$(($(date +%s) % 32768))}
@@ -244,11 +244,12 @@ topology
 echo "# seed $seed"
 t "loss 0.1 %" faulty "loss 0.1%" "${bulk[@]}"
 t "loss 2 %" faulty "loss 2%" "${ops[@]}"
-t "loss 10 %" faulty "loss 10%" send_imm order zero_length
+t "loss 10 %" faulty "loss 10%" send_imm order atomics zero_length
 t "reordering" faulty "delay 3ms reorder 75% 50%" write_sizes "${ops[@]}"
 t "duplicates" faulty "duplicate 10%" read_sizes "${ops[@]}"
 t "corruption" faulty "corrupt 1%" send_sizes "${ops[@]}"
 t "delay that varies" faulty "delay 25ms 20ms" order send_imm
+t "a delay of 100 ms" faulty "delay 100ms" order atomics write_imm
 t "20 Mbit/s" faulty "rate 20mbit" order write_imm both_ways
 t "the network was bad indeed" faults_were_real
 sed 's/^/# /' "$work/case"
