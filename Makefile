@@ -87,7 +87,7 @@ check-guest: $(DEPS)
 	@SIW_PROVIDERS="stock $(CURDIR)/build/provider/libsiw" \
 		tests/check --guest-only
 
-## check-long    what is too long for make check: 500 kills, 4096 connections, all of perftest
+## check-long    what is too long for make check: 500 kills, 4096 connections, 10000 silent peers, perftest
 check-long: $(DEPS)
 	@tests/check-long
 

@@ -105,6 +105,7 @@ topology
 prog "" "$(bin cm_test)"
 t "a peer that sends an urgent octet" urgent
 t "peers that connect and say nothing" silent_peers "${SILENT_PEERS:-2000}"
+sed -n 's/^at most/# &/p' "$work/case"
 CM_LOOPS=100 prog "ipv6 " "$(bin cm_test)" -6 basic pdata reject depths \
 	source_bound closed_port no_host to_tcp from_tcp bye_exit loop many_client \
 	listen_tcp restart port_taken reuseaddr server_ self_ tos
