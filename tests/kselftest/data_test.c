@@ -680,7 +680,7 @@ static void atomics(const void *arg)
 	struct rig r;
 
 	if (stock_provider())
-		skip_case("libsiw has no atomics");
+		skip_case("libsiw has none");
 	rig_connect(&r);
 	buf_new(&answers, r.c.pd, 8 * ATOMICS, 0, RW_ACCESS);
 	buf_new(&word, r.s.pd, 8, 0, RW_ACCESS | IBV_ACCESS_REMOTE_ATOMIC);
