@@ -153,6 +153,9 @@ int siw_fill_res_cq(struct sk_buff *msg, struct ib_cq *base)
  * @msg: netlink message under construction
  * @base: memory region
  *
+ * Anybody may ask. The STag, which peers must not guess, is the core's to show, to
+ * administrators; so are addresses, which are the kernel's own for its regions.
+ *
  * Context: process.
  * Return: 0 or -EMSGSIZE.
  */
@@ -164,11 +167,9 @@ int siw_fill_res_mr(struct sk_buff *msg, struct ib_mr *base)
 
 	if (!nest)
 		return -EMSGSIZE;
-	err = rdma_nl_put_driver_u32_hex(msg, "stag", READ_ONCE(mem->stag)) ||
-	      rdma_nl_put_driver_u32_hex(msg, "access",
+	err = rdma_nl_put_driver_u32_hex(msg, "access",
 					 READ_ONCE(mem->access)) ||
 	      rdma_nl_put_driver_u32(msg, "valid", READ_ONCE(mem->valid)) ||
-	      rdma_nl_put_driver_u64_hex(msg, "va", READ_ONCE(mem->va)) ||
 	      rdma_nl_put_driver_u32(msg, "pages", READ_ONCE(mem->num_pages));
 	return siw_res_end(msg, nest, err);
 }

@@ -67,6 +67,20 @@ grows()	# COMMAND... -- DEVICE:COUNTER:LEAST...
 	done
 }
 
+# Peers must not guess STags, so nobody tells them to other users, nor addresses.
+unnamed_stags()
+{
+	local shown
+
+	rdma -dd resource show mr | grep -q ' rkey ' ||
+		fail "the administrator sees no rkey"
+	shown=$(setpriv --reuid=65534 --clear-groups --bounding-set=-all \
+		--inh-caps=-all rdma -dd resource show mr)
+	echo "$shown"
+	grep -q 'drv_pages' <<< "$shown" || fail "no region"
+	! grep -Eq 'key |stag |drv_va ' <<< "$shown" || fail "told to everybody"
+}
+
 # The resources of a connection under way, as the tool shows them.
 details()
 {
@@ -80,6 +94,7 @@ details()
 	run rdma -dd resource show qp
 	run rdma -dd resource show cq
 	run rdma -dd resource show mr
+	unnamed_stags
 	run rdma resource show pd
 	run rdma resource show cm_id
 	rdma resource show qp | grep 'link siw1/1' | grep -q 'state RTS' ||
