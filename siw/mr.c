@@ -32,12 +32,13 @@ struct siw_mr *siw_mr_alloc(struct ib_pd *pd, enum siw_mem_kind kind,
 
 	if (!siw_count_get(&sdev->num_mr, SIW_MAX_MR))
 		return ERR_PTR(-ENOMEM);
-	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
-	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
+	mr = kzalloc(sizeof(*mr), GFP_KERNEL_ACCOUNT);
+	mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
 	if (!mr || !mem)
 		goto err_free;
 	if (max_pages) {
-		mem->kva = kvcalloc(max_pages, sizeof(*mem->kva), GFP_KERNEL);
+		mem->kva = kvcalloc(max_pages, sizeof(*mem->kva),
+				    GFP_KERNEL_ACCOUNT);
 		if (!mem->kva)
 			goto err_free;
 	}
