@@ -278,6 +278,27 @@ struct net *siw_device_net(struct siw_device *sdev)
 	return dev_net(sdev->netdev);
 }
 
+/**
+ * siw_device_get_net() - namespace for a new socket of a device
+ * @sdev: device
+ *
+ * Sockets of the kernel do not keep their namespace: none is to be made in one that
+ * is going.
+ *
+ * Context: any.
+ * Return: the netdev's namespace with a reference, or NULL if it is going.
+ */
+struct net *siw_device_get_net(struct siw_device *sdev)
+{
+	struct net *net;
+
+	/* the netdev may leave it meanwhile, and then nothing else keeps it */
+	rcu_read_lock();
+	net = maybe_get_net(siw_device_net(sdev));
+	rcu_read_unlock();
+	return net;
+}
+
 /*
  * The core puts a new device in the first namespace. Where namespaces don't
  * share devices it belongs in its netdev's; where they do, a device outside

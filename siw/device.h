@@ -131,6 +131,7 @@ extern struct workqueue_struct *siw_end_wq;
 extern struct workqueue_struct *siw_pager_wq;
 
 struct net *siw_device_net(struct siw_device *sdev);
+struct net *siw_device_get_net(struct siw_device *sdev);
 struct siw_device *siw_device_create(struct net_device *netdev);
 int siw_device_register(struct siw_device *sdev, const char *name);
 

@@ -388,17 +388,16 @@ static int lid_join(struct siw_listen_id *lid, struct net *net)
  */
 static int lid_open(struct siw_listen_id *lid)
 {
-	struct net *net = siw_device_net(lid->sdev);
+	struct net *net;
 	int rv;
 
 	lockdep_assert_held(&siw_listen_lock);
-	if (lid->listener || net != lid->net ||
-	    atomic_read(&lid->sdev->num_eps) >= SIW_EP_GATE)
+	if (lid->listener || atomic_read(&lid->sdev->num_eps) >= SIW_EP_GATE)
 		return 0;
-	net = maybe_get_net(net);
+	net = siw_device_get_net(lid->sdev);
 	if (!net)
 		return 0;
-	rv = lid_join(lid, net);
+	rv = net == lid->net ? lid_join(lid, net) : 0;
 	put_net(net);
 	return rv;
 }

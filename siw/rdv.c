@@ -495,8 +495,7 @@ static int attempt_begin(struct siw_ep *ep, const struct attempt *at)
 		return -ENOMEM;
 	rdv_encode(ep->pdata, &at->names);
 	ep->pdata_len = RDV_FRAME_LEN;
-	/* sockets do not keep their namespace: none in one that is going */
-	net = maybe_get_net(siw_device_net(ep->sdev));
+	net = siw_device_get_net(ep->sdev);
 	if (!net)
 		return -ENODEV;
 	rv = attempt_open(ep, net, at);

@@ -295,8 +295,7 @@ int siw_rdv_listen(struct siw_qp *qp, const struct sockaddr_storage *addr)
 	siw_rdv_unlisten(qp);
 	if (atomic_read(&qp->sdev->num_eps) >= SIW_EP_GATE)
 		return -ENODEV;
-	/* sockets do not keep their namespace: none in one that is going */
-	net = maybe_get_net(siw_device_net(qp->sdev));
+	net = siw_device_get_net(qp->sdev);
 	if (!net)
 		return -ENODEV;
 	rv = listen_in(qp, net, addr);

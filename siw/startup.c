@@ -254,10 +254,9 @@ static int ep_open(struct siw_ep *ep, struct net *net)
 	return rv;
 }
 
-/* Sockets do not keep their namespace: no new one in one that is going. */
 static int active_open(struct siw_ep *ep)
 {
-	struct net *net = maybe_get_net(siw_device_net(ep->sdev));
+	struct net *net = siw_device_get_net(ep->sdev);
 	int rv;
 
 	if (!net)
