@@ -48,7 +48,7 @@ void siw_dmabuf_put(struct siw_mr *mr)
 	dma_buf_put(mr->dmabuf);
 }
 
-static int dmabuf_check(const struct dma_buf *buf, u64 offset, u64 len,
+static int dmabuf_check(struct dma_buf *buf, u64 offset, u64 len,
 			int access)
 {
 	u64 end;
@@ -58,6 +58,9 @@ static int dmabuf_check(const struct dma_buf *buf, u64 offset, u64 len,
 	/* what may not be mapped for writing is not written here either */
 	if (ib_access_writable(access) && !(buf->file->f_mode & FMODE_WRITE))
 		return -EACCES;
+	/* whose pages may move under a mapping for the CPU, and this is no importer */
+	if (dma_buf_is_dynamic(buf))
+		return -EOPNOTSUPP;
 	return 0;
 }
 
