@@ -4,6 +4,7 @@
  */
 #include <linux/bottom_half.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/random.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -314,6 +315,8 @@ static void *mem_at(const struct siw_mem *mem, u64 to, u32 *run)
 		*run = min_t(u32, *run, PAGE_SIZE - in_page);
 		return siw_odp_page(mem->odp, off >> PAGE_SHIFT) + in_page;
 	}
+	/* a peer, or a process, has chosen it */
+	idx = array_index_nospec(idx, mem->num_pages);
 	p = mem->kva[idx];
 	n = PAGE_SIZE - in_page;
 	while (n < *run && idx + 1 < mem->num_pages &&
