@@ -200,7 +200,12 @@ static int siw_zero_copy_get(const struct siw_dev_opts *opts, char *buf)
 
 static int siw_port_map_set(struct siw_dev_opts *opts, const char *val)
 {
-	return kstrtobool(val, &opts->port_map);
+	bool on;
+	int err = kstrtobool(val, &on);
+
+	if (!err)
+		WRITE_ONCE(opts->port_map, on);
+	return err;
 }
 
 static int siw_port_map_get(const struct siw_dev_opts *opts, char *buf)
