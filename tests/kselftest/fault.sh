@@ -23,10 +23,25 @@ knob()	# NAME VALUE, for all kinds of faults that have it
 	done
 }
 
+# The guest's root: a fid that 9p's client could not give back for want of memory is
+# taken as free there and refused by the server, for ever.
+spare_9p()
+{
+	local text
+
+	text=$(awk '$3 ~ /^p9_(client|tag|fcall|virtio)_/ &&
+		    tolower($2) == "t" { print $1 }' /proc/kallsyms | sort)
+	[ -n "$text" ] || return 0
+	knob reject-start "0x${text%%[[:space:]]*}"
+	knob reject-end "0x${text##*[[:space:]]}"
+}
+
 # Failures of allocations that may sleep count, of user pages do not: such a
 # process is killed, which says nothing of siw.
 setup_faults()
 {
+	spare_9p
+	knob stacktrace-depth 32
 	knob probability 0
 	knob times -1
 	knob verbose 0
@@ -46,7 +61,6 @@ chance()	# PERCENT
 {
 	knob require-start "0x$(text 1)"
 	knob require-end "0x$(text '$')"
-	knob stacktrace-depth 32
 	echo "$1" > $debugfs/failslab/probability
 	echo "$1" > $debugfs/fail_page_alloc/probability
 }
@@ -56,7 +70,6 @@ no_chance()
 	knob probability 0
 	knob require-start 0
 	knob require-end 0xffffffffffffffff
-	knob stacktrace-depth 0
 }
 
 # What the programs make of it is their affair. Nothing may crash or leak, and

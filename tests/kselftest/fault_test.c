@@ -94,6 +94,7 @@ struct things {
  * @after: checks what a call that returned 0 has done; may be NULL
  * @down: takes all down, whether the call succeeded or not
  * @other: an errno this call may give beside those of errno_says_it()
+ * @seconds: time limit, if it has very many allocations
  */
 struct call {
 	const char *name;
@@ -102,6 +103,7 @@ struct call {
 	void (*after)(struct things *t);
 	void (*down)(struct things *t);
 	int other;
+	unsigned int seconds;
 };
 
 static void sweep(const void *arg)
@@ -758,7 +760,8 @@ static const struct call calls[] = {
 	{ "destroy_cq", have_cq2, run_destroy_cq, NULL, all_gone },
 	{ "dereg_mr", have_mr, run_dereg_mr, NULL, all_gone },
 	{ "dealloc_pd", have_pd, run_dealloc_pd, NULL, all_gone },
-	{ "listen", have_bound, run_listen, NULL, rig_down },
+	/* what TCP says of a port that it has no memory for */
+	{ "listen", have_bound, run_listen, NULL, rig_down, EADDRINUSE },
 	{ "connect", have_resolved, run_connect, connected, rig_down },
 	{ "accept", have_request, run_accept, accepted, rig_down },
 	{ "reject", have_request, run_reject, rejected, rig_down },
@@ -766,7 +769,9 @@ static const struct call calls[] = {
 	  rig_down },
 	{ "write", have_connection, run_write, written, rig_down },
 	{ "read", have_connection, run_read, was_read, rig_down },
-	{ "newlink", have_socket, run_newlink, link_is_there, link_down },
+	/* uverbs makes tables of all that the device can do */
+	{ "newlink", have_socket, run_newlink, link_is_there, link_down,
+	  .seconds = 400 },
 	{ "dellink", have_link, run_dellink, link_is_gone, link_down },
 };
 
@@ -779,7 +784,9 @@ int main(int argc, char **argv)
 		cases[i].name = calls[i].name;
 		cases[i].fn = sweep;
 		cases[i].arg = &calls[i];
-		cases[i].seconds = 120;
+		cases[i].seconds = calls[i].seconds;
+		if (!cases[i].seconds)
+			cases[i].seconds = 120;
 	}
 	cases[i].name = "exit";
 	cases[i].fn = exits;
