@@ -29,7 +29,8 @@ spare_9p()
 {
 	local text
 
-	text=$(awk '$3 ~ /^p9_(client|tag|fcall|virtio)_/ &&
+	# those of __init and __exit are far away
+	text=$(awk '$3 ~ /^p9_client_/ && $3 !~ /(init|exit)$/ &&
 		    tolower($2) == "t" { print $1 }' /proc/kallsyms | sort)
 	[ -n "$text" ] || return 0
 	knob reject-start "0x${text%%[[:space:]]*}"
