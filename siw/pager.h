@@ -10,6 +10,9 @@
 #include <linux/kref.h>
 #include <linux/workqueue.h>
 
+/* For so long the end of a connection waits for pages, all together, in jiffies. */
+#define SIW_FETCH_WAIT		(5 * HZ)
+
 struct siw_fetch;
 struct siw_mem_want;
 struct siw_pager_user;

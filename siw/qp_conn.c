@@ -18,6 +18,7 @@
 #include <siw_ext_abi.h>
 
 #include "cm.h"
+#include "pager.h"
 #include "pd.h"
 #include "proto/mpa.h"
 #include "qp.h"
@@ -26,8 +27,6 @@
 
 /* How long a graceful end waits for requests that are posted. */
 #define CONN_FINISH		(HZ / 2)
-/* Longer, while memory is paged in for them. */
-#define CONN_FETCH		(5 * HZ)
 /*
  * When a peer that got the RTR Write is first reminded, if it says nothing, and
  * until when the time is doubled.
@@ -314,7 +313,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 static void conn_finish_sending(struct siw_qp *qp)
 {
 	unsigned long until = jiffies + CONN_FINISH;
-	unsigned long fetched_until = jiffies + CONN_FETCH;
+	unsigned long fetched_until = jiffies + SIW_FETCH_WAIT;
 
 	siw_tx_run(qp);
 	while (!siw_tx_idle(qp) && !test_bit(SIW_QPF_HURRY, &qp->flags)) {

@@ -32,8 +32,6 @@
 /* Octets a callback, and a turn of the worker, may take. */
 #define RX_SHARE		(256 * 1024)
 #define RX_BUF_MIN		256
-/* For so long the end of a connection waits for pages, all together, in jiffies. */
-#define RX_FINISH		(5 * HZ)
 /* Between two looks for a receive that was not posted yet, in jiffies. */
 #define RX_PAUSE		1
 
@@ -486,19 +484,24 @@ int siw_rx_far_cpu(struct siw_qp *qp)
 	return cpu;
 }
 
+static void rx_queue_far(struct siw_qp *qp)
+{
+	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
+}
+
 static void rx_defer(struct siw_qp *qp)
 {
 	if (test_and_set_bit(0, &qp->rx.deferred))
 		return;
 	siw_qp_stat_add(qp, SIW_STAT_RX_BULK, 1);
-	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
+	rx_queue_far(qp);
 }
 
 /* The pages are there, or cannot be had. */
 static void rx_fetched(struct siw_qp *qp)
 {
 	set_bit(0, &qp->rx.deferred);
-	queue_delayed_work_on(siw_rx_far_cpu(qp), siw_rx_wq, &qp->rx.work, 0);
+	rx_queue_far(qp);
 }
 
 /* Under the socket's lock. True: @work is queued when there is news. */
@@ -674,7 +677,7 @@ static void rx_give_up(struct siw_qp *qp)
  */
 void siw_rx_finish(struct siw_qp *qp)
 {
-	unsigned long until = jiffies + RX_FINISH;
+	unsigned long until = jiffies + SIW_FETCH_WAIT;
 	int rv, tries = 50;
 
 	for (;;) {

@@ -494,7 +494,7 @@ static void dereg_busy(const void *arg)
 	}
 }
 
-#define SLEEPING	270	/* connections; both ends send, a queue has 512 */
+#define SLEEPING	270	/* connections; both ends send, a queue for all has 512 */
 #define FILES		(16 * SLEEPING)
 #define ALONE		128	/* fetches for nobody that the module lets a user have */
 
