@@ -190,6 +190,17 @@ static void post_run(struct siw_qp *qp)
 	siw_poll_wake(qp);
 }
 
+/* A kernel user may not be called back from its own call (core_locking.rst). */
+static void post_flush(struct siw_qp *qp)
+{
+	if (!test_bit(SIW_QPF_FLUSHED, &qp->flags))
+		return;
+	if (qp->layout == SIW_QP_KERNEL)
+		siw_qp_flush_soon(qp);
+	else
+		siw_qp_flush_rings(qp);
+}
+
 /**
  * siw_post_send() - ib_device_ops.post_send
  * @base: queue pair
@@ -225,8 +236,7 @@ int siw_post_send(struct ib_qp *base, const struct ib_send_wr *wr,
 		post_run(qp);
 		break;
 	case IB_QPS_ERR:
-		if (test_bit(SIW_QPF_FLUSHED, &qp->flags))
-			siw_qp_flush_rings(qp);
+		post_flush(qp);
 		break;
 	default:
 		break;
@@ -268,7 +278,6 @@ int siw_post_recv(struct ib_qp *base, const struct ib_recv_wr *wr,
 		*bad_wr = wr;
 	/* pairs with the flush: it sees the receive or we see the flag */
 	smp_mb();
-	if (test_bit(SIW_QPF_FLUSHED, &qp->flags))
-		siw_qp_flush_rings(qp);
+	post_flush(qp);
 	return rv;
 }

@@ -198,7 +198,7 @@ enum siw_qp_layout {
  *	hold of a responder whose administrator set server_first
  * @rdv: connecting without rdma_cm
  * @scan_delay: until @scan_work looks again, in jiffies
- * @scan_work: flushes what a process posts into the rings of a QP in error
+ * @scan_work: flushes what is posted into the rings of a QP in error
  * @mw_lock: guards @mws; taken under a window's lock, bottom halves off
  * @mws: memory windows only this QP may use (struct siw_mem)
  * @counter: counts for this QP in place of the device, or NULL; under RCU
@@ -359,6 +359,7 @@ void siw_qp_down(struct siw_qp *qp, enum siw_down_cause cause,
 		 enum iw_err err);
 
 void siw_qp_to_error(struct siw_qp *qp);
+void siw_qp_flush_soon(struct siw_qp *qp);
 void siw_qp_event(struct siw_qp *qp, enum ib_event_type type);
 void siw_qp_last_wqe(struct siw_qp *qp);
 int siw_qp_init_conn(struct siw_qp *qp);

@@ -624,13 +624,14 @@ static void conn_down_work(struct work_struct *work)
 /*
  * A version 1 provider posts receives without telling anybody, and to a QP in
  * error too. They must be flushed: look again and again, less and less often.
+ * Kernel users have us look when they post.
  */
 static void conn_scan_work(struct work_struct *work)
 {
 	struct siw_qp *qp = container_of(to_delayed_work(work), struct siw_qp,
 					 scan_work);
 
-	/* a QP that is reset meanwhile has receives that are not for us */
+	/* a QP that is reset meanwhile has requests that are not for us */
 	mutex_lock(&qp->mutex);
 	if (qp->state == IB_QPS_ERR) {
 		siw_qp_flush_rings(qp);
@@ -639,6 +640,17 @@ static void conn_scan_work(struct work_struct *work)
 		conn_scan_later(qp);
 	}
 	mutex_unlock(&qp->mutex);
+}
+
+/**
+ * siw_qp_flush_soon() - complete what is posted, in error, by a worker
+ * @qp: queue pair in error
+ *
+ * Context: any.
+ */
+void siw_qp_flush_soon(struct siw_qp *qp)
+{
+	mod_delayed_work(siw_end_wq, &qp->scan_work, 0);
 }
 
 /**

@@ -55,6 +55,7 @@ topology
 t "atomics" ktest atomic
 t "atomics refused" ktest refused
 t "data" ktest data
+t "no handler is called from posting" ktest chain
 t "figures" figures
 t "nothing is left of what fails" not_a_test
 finish

@@ -43,7 +43,7 @@ module_param(port, ushort, 0444);
 MODULE_PARM_DESC(port, "first TCP port to listen on");
 static char *test = "data";
 module_param(test, charp, 0444);
-MODULE_PARM_DESC(test, "atomic, refused, data, bw or lat");
+MODULE_PARM_DESC(test, "atomic, refused, data, chain, bw or lat");
 static uint size = 64;
 module_param(size, uint, 0444);
 MODULE_PARM_DESC(size, "octets a message, for bw and lat");
@@ -758,6 +758,70 @@ static int kt_test_data(void)
 	       kt_with_pair(IB_POLL_SOFTIRQ, kt_local_inv);
 }
 
+/* ---------------------------------------------------------------- call chains */
+
+/* Who posts just now; set by a handler that was called by it. */
+static struct task_struct *kt_poster;
+static bool kt_chained;
+
+static void kt_called(struct ib_cq *cq, void *context)
+{
+	struct kt_end *e = context;
+
+	if (!in_interrupt() && current == READ_ONCE(kt_poster))
+		kt_chained = true;
+	complete(&e->event);
+}
+
+/* One request to a queue pair in error; its completion's event is awaited. */
+static int kt_flushed(struct kt_pair *p, bool recv, const char *what)
+{
+	struct kt_end *e = &p->client;
+	struct kt_op *op = recv ? &e->recv : &e->send;
+	int rv;
+
+	kt_arm(op);
+	reinit_completion(&e->event);
+	ib_req_notify_cq(e->cq, IB_CQ_NEXT_COMP);
+	WRITE_ONCE(kt_poster, current);
+	rv = recv ? kt_post_recv(e, 64) :
+		    kt_post(p, e, IB_WR_SEND, 64, IB_SEND_SIGNALED, NULL);
+	WRITE_ONCE(kt_poster, NULL);
+	if (!rv && !wait_for_completion_timeout(&e->event, KT_WAIT)) {
+		pr_info("%s: no event\n", what);
+		rv = -ETIMEDOUT;
+	}
+	return rv ?: kt_expect(e, op, what, IB_WC_WR_FLUSH_ERR);
+}
+
+/*
+ * core_locking.rst: no handler is called from the call that gave it something to
+ * tell. A queue pair in error completes at once what is posted.
+ */
+static int kt_chain(struct kt_pair *p)
+{
+	struct ib_qp_attr attr = { .qp_state = IB_QPS_ERR };
+	struct kt_end *e = &p->client;
+	void *context = e->cq->cq_context;
+	ib_comp_handler handler = e->cq->comp_handler;
+	int rv = ib_modify_qp(e->id->qp, &attr, IB_QP_STATE);
+
+	e->cq->cq_context = e;
+	e->cq->comp_handler = kt_called;
+	kt_chained = false;
+	rv = rv ?: kt_flushed(p, true, "receive") ?:
+	     kt_flushed(p, false, "Send") ?:
+	     kt_eq("calls from posting", kt_chained, 0);
+	e->cq->comp_handler = handler;
+	e->cq->cq_context = context;
+	return rv;
+}
+
+static int kt_test_chain(void)
+{
+	return kt_with_pair(IB_POLL_DIRECT, kt_chain);
+}
+
 /* -------------------------------------------------------------------- speed */
 
 static void kt_timed(struct kt_end *e)
@@ -894,6 +958,7 @@ static const struct {
 	{ "atomic", kt_test_atomic },
 	{ "refused", kt_test_refused },
 	{ "data", kt_test_data },
+	{ "chain", kt_test_chain },
 	{ "bw", kt_test_bw },
 	{ "lat", kt_test_lat },
 };
