@@ -127,6 +127,7 @@ int siw_create_srq(struct ib_srq *base, struct ib_srq_init_attr *init,
 		if (rv)
 			goto err_ring;
 	}
+	attr->max_wr = srq->size;
 	return 0;
 
 err_ring:
