@@ -383,7 +383,8 @@ void siw_ep_die(struct siw_ep *ep, bool reset, int status)
  * @status: why, for the trace
  *
  * Closing at once with input unread would reset the connection, and the peer
- * might lose a Terminate or a Reply it has not read yet (trap T-24).
+ * might lose a Terminate or a Reply it has not read yet (trap T-24). As long as it
+ * sends it may be one that does not read meanwhile.
  *
  * Context: process, siw_ep.lock held.
  */
@@ -397,6 +398,7 @@ void siw_ep_drain(struct siw_ep *ep, int status)
 		return;
 	}
 	siw_ep_set_state(ep, SIW_EP_DRAINING, SIW_DRAIN_TIMEOUT_S, status);
+	ep->drain_end = jiffies + SIW_DRAIN_LAST_S * HZ;
 	siw_llp_shutdown_write(ep->llp);
 	siw_ep_own(ep);
 	siw_ep_kick(ep);

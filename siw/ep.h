@@ -48,7 +48,8 @@ struct siw_qp;
 #define SIW_REQUEST_CROWD_S	2	/* if many wait for theirs */
 #define SIW_ACCEPT_TIMEOUT_S	60	/* our application decides */
 #define SIW_FIRST_TIMEOUT_S	10	/* Reply sent, RTR awaited */
-#define SIW_DRAIN_TIMEOUT_S	2	/* FIN sent, the peer's awaited */
+#define SIW_DRAIN_TIMEOUT_S	2	/* FIN sent, the peer's awaited: silence */
+#define SIW_DRAIN_LAST_S	10	/* and whatever comes meanwhile */
 
 /* Endpoints of a device that may live at a time. */
 #define SIW_MAX_EP		0x40000
@@ -93,6 +94,7 @@ enum siw_ep_event {
  * @cm_id: referenced; NULL before accept and once iw_cm has heard the last
  * @qp: referenced until the QP lets go
  * @qpn: number of @qp for those who do not hold @lock; 0 if none
+ * @drain_end: when draining ends at the latest, in jiffies
  * @lid: passive: listener that gets the connect request, referenced
  * @acceptor: passive: socket that counts this endpoint as half open, referenced
  * @cookie: what iw_cm knows us by between request and accept; 0 if none
@@ -119,6 +121,7 @@ struct siw_ep {
 	struct work_struct work;
 	struct timer_list timer;
 	unsigned long deadline;
+	unsigned long drain_end;
 	bool poll;
 
 	struct siw_device *sdev;

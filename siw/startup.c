@@ -624,10 +624,14 @@ static void late_first(struct siw_ep *ep)
 
 static void run_draining(struct siw_ep *ep)
 {
+	/* asked first: what the peer sent before its FIN waits by then */
+	bool up = siw_llp_status(ep->llp) == SIW_LLP_UP;
 	int n = siw_llp_drain(ep->llp);
 
-	if (n < 0 || siw_llp_status(ep->llp) != SIW_LLP_UP)
+	if (n < 0 || !up)
 		siw_ep_die(ep, false, 0);
+	else if (n && time_before(jiffies, ep->drain_end))
+		ep->deadline = (jiffies + SIW_DRAIN_TIMEOUT_S * HZ) | 1;
 }
 
 static void late_draining(struct siw_ep *ep)

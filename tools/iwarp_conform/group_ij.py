@@ -154,6 +154,13 @@ def terminate_gets_through(t):
     good = wire.fpdu(tagged(WRITE, c.r1.stag, c.r1.to, bytes(1024)))
     c.send(c.frame(bad) + good * 1000, 10)
     t.term(c, '1/1/00', '0/1/00', bad=bad)
+    # or longer than a patient end lasts
+    c = s.open()
+    c.send(c.frame(bad))
+    for _ in range(7):
+        time.sleep(0.5)
+        c.send(good * 20)
+    t.term(c, '1/1/00', '0/1/00', bad=bad)
     t.alive(s.open())
 
 
