@@ -240,12 +240,15 @@ static bool rx_buf_grow(struct siw_rx *rx, u32 size)
 	return true;
 }
 
-/* What softirq could not get. */
+/*
+ * What softirq could not get. Not from memory that a file system or a disk has to
+ * write first: it may be this connection that they wait for.
+ */
 static void rx_buf_grow_slow(struct siw_qp *qp)
 {
 	struct siw_rx *rx = &qp->rx;
 	u32 size = rx->want_size;
-	u8 *buf = kvmalloc(size, GFP_KERNEL);
+	u8 *buf = kvmalloc(size, GFP_NOIO | __GFP_NOWARN);
 
 	if (!buf)
 		return;
@@ -619,6 +622,10 @@ static void rx_work(struct work_struct *work)
 		 */
 		if (qp->conn.acks)
 			siw_flight_acked(qp, siw_llp_acked(qp->llp));
+		rx_queue(qp, RX_PAUSE);
+		return;
+	}
+	if (qp->rx.want_size) {
 		rx_queue(qp, RX_PAUSE);
 		return;
 	}
