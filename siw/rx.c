@@ -591,6 +591,8 @@ void siw_rx_ready(struct siw_qp *qp)
 		WRITE_ONCE(qp->poll.napi, siw_llp_napi(qp->llp));
 		WRITE_ONCE(qp->poll.heard, true);
 	}
+	/* what TCP has noted before; pairs with the barrier in rx_work() */
+	smp_mb();
 	if (test_bit(0, &qp->rx.deferred))
 		return;
 	if (siw_llp_readable(qp->llp) >= RX_BULK) {
