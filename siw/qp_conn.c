@@ -376,6 +376,22 @@ static bool conn_is_request_op(u8 opcode)
 }
 
 /*
+ * Is the Terminate about what the peer was to answer? A Write or a Send is, for all that
+ * is known, complete by then, and a Read that waits is none the worse for it. Who
+ * quotes nothing may mean the Read.
+ */
+static bool conn_is_about_read(const struct siw_qp *qp,
+			       const struct term_info *t)
+{
+	if (t->layer != RDMAP_LAYER_RDMAP ||
+	    (t->etype != RDMAP_ETYPE_PROTECTION &&
+	     t->etype != RDMAP_ETYPE_OPERATION))
+		return false;
+	return qp->term_about >= RDMAP_OPCODES ||
+	       rdmap_op(qp->term_about)->flags & RDMAP_OP_REQ;
+}
+
+/*
  * Whose request it is that the peer refused. A Read is the oldest one without
  * an answer.
  */
@@ -390,9 +406,7 @@ static void conn_blame(struct siw_qp *qp)
 		siw_flight_blame(qp, conn_refusal(&t));
 		return;
 	}
-	if (!e || e->rtr)
-		return;
-	if (t.layer != RDMAP_LAYER_RDMAP)
+	if (!e || e->rtr || !conn_is_about_read(qp, &t))
 		return;
 	status = t.etype == RDMAP_ETYPE_PROTECTION ? SIW_WC_REM_ACCESS_ERR :
 		 SIW_WC_REM_INV_REQ_ERR;

@@ -14,6 +14,9 @@ from .wire import (ATOMIC_REQ, ATOMIC_RESP, CMP_SWAP, FETCH_ADD, IMM, IMM_SE, RE
                    tagged, terminate, untagged)
 
 TOP = wire.ALL_ONES
+FLUSH_ERR = 5
+WITH_IMM = 2
+REM_ACCESS_ERR = 10
 
 
 # --- I: Terminate and teardown ---
@@ -103,6 +106,21 @@ def terminate_flushes(t):
         time.sleep(0.1)
     t.prefer(events, 'no async event')
     t.saw('async events %s' % ' '.join(e['type'] for e in events))
+    # whose fault is it: ibverbs' status of a Read that waits
+    request = untagged(READ_REQ, 1, read_request(0x1111, 0x2000, 32, 0x5000, 0x100))
+    for triple, about, header, status in (
+            ((0, 1, 2), request, request[18:46], REM_ACCESS_ERR),
+            ((0, 1, 2), None, b'', REM_ACCESS_ERR),
+            ((0, 1, 2), tagged(WRITE, 0x5000, 0x100, b'data'), b'', FLUSH_ERR),
+            ((0, 0, 0), None, b'', FLUSH_ERR)):
+        s, c = t.open()
+        s.cqes(2)
+        s.post('read', len=32, stag=0x5000, to=0x100)
+        c.take(READ_REQ)
+        c.send_msg(terminate(triple, about, header), TERMINATE)
+        read = [e['status'] for e in s.cqes(9, 5) if e['wr'] == 0x10000]
+        t.prefer(read == [status], 'status %s of a Read after %s about %s'
+                 % (read, triple, about and about.hex()))
 
 
 @case(118)
