@@ -36,6 +36,7 @@ enum siw_qp_flag {
 	SIW_QPF_TX_AGAIN,	/* work came while the sender ran */
 	SIW_QPF_TX_STOP,	/* nothing is sent any more but a Terminate */
 	SIW_QPF_TX_HOLD,	/* responder before the first FPDU */
+	SIW_QPF_REPLIED,	/* responder: the Reply is out */
 	SIW_QPF_RX_STOP,	/* input is read and dropped */
 	SIW_QPF_FIRST_FPDU,	/* endpoint wants to hear of the first FPDU */
 	SIW_QPF_DYING,		/* down_work queued or done for this connection */
@@ -343,6 +344,7 @@ int siw_post_recv(struct ib_qp *qp, const struct ib_recv_wr *wr,
 		  const struct ib_recv_wr **bad_wr);
 
 /* connection of a QP (qp_conn.c) */
+void siw_qp_replied(struct siw_qp *qp);
 int siw_qp_attach(struct siw_qp *qp, struct siw_ep *ep, struct siw_llp *llp,
 		  const struct siw_conn *conn);
 

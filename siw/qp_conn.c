@@ -167,6 +167,7 @@ static void conn_begin(struct siw_qp *qp, struct siw_ep *ep,
 	clear_bit(SIW_QPF_HURRY, &qp->flags);
 	clear_bit(SIW_QPF_LEAVE, &qp->flags);
 	clear_bit(SIW_QPF_NUDGE, &qp->flags);
+	clear_bit(SIW_QPF_REPLIED, &qp->flags);
 	clear_bit(SIW_QPF_FLUSHED, &qp->flags);
 	clear_bit(SIW_QPF_DYING, &qp->flags);
 	/* a former life may have ended before the peer's first FPDU */
@@ -213,7 +214,10 @@ static void conn_nudge_work(struct work_struct *work)
 
 	if (READ_ONCE(qp->rx.heard) || test_bit(SIW_QPF_DYING, &qp->flags))
 		return;
-	if (!conn_speak_first(qp))
+	/* no FPDU in front of our own Reply */
+	if (qp->conn.hold_tx && !test_bit(SIW_QPF_REPLIED, &qp->flags))
+		queue_delayed_work(siw_wq, &qp->nudge_work, 1);
+	else if (!conn_speak_first(qp))
 		conn_repeat_rtr(qp);
 }
 
@@ -221,13 +225,25 @@ static void conn_nudge_later(struct siw_qp *qp)
 {
 	u32 ms = READ_ONCE(qp->sdev->opts.server_first);
 
-	if (qp->conn.hold_tx && ms)
+	/* the RTR of a peer that has promised one is waited for */
+	if (qp->conn.hold_tx && ms && !qp->conn.notify_first)
 		qp->nudge_delay = msecs_to_jiffies(ms);
 	else if (qp->conn.rtr == SIW_RTR_MSG_WRITE)
 		qp->nudge_delay = CONN_NUDGE_MIN;
 	else
 		return;
 	queue_delayed_work(siw_wq, &qp->nudge_work, qp->nudge_delay);
+}
+
+/**
+ * siw_qp_replied() - the Reply of a responder is on its way
+ * @qp: attached queue pair, of which the caller's endpoint has a reference
+ *
+ * Context: any.
+ */
+void siw_qp_replied(struct siw_qp *qp)
+{
+	set_bit(SIW_QPF_REPLIED, &qp->flags);
 }
 
 /**

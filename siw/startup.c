@@ -572,6 +572,7 @@ static int reply(struct siw_ep *ep, struct iw_cm_id *cm_id,
 		/* a Reply is the first that is sent: there is room for it */
 		return rv == -EAGAIN || rv == -ENOMEM ? -ENOMEM : -ECONNRESET;
 	}
+	siw_qp_replied(ep->qp);
 	accepted(ep, cm_id, set.p2p);
 	return 0;
 }

@@ -216,6 +216,13 @@ def responder_out_of_patience(t):
     t.silent(c, 0.1)
     c.take(SEND)
     t.saw('sent first')
+    # an RTR that was agreed upon is waited for all the same
+    s = t.listen(early=1)
+    c = s.start(rev=2, enhanced=wire.Enhanced(a=True, c=True, ird=4, ord=4))
+    t.want(post_early(t, s), 'needs a Send posted early')
+    t.silent(c, 1)
+    c.write(0xdeadbeef, 0, b'')
+    c.take(SEND)
 
 
 @case(170, text=('F', 'Write and Send of 10 segments in one TCP segment, the seventh deviates',
