@@ -109,6 +109,7 @@ struct siw_orq_entry {
 	u32 len;
 	u32 flight;	/* index into flight, free running */
 	u32 req_id;	/* of an atomic */
+	u32 inv_stag;	/* to be invalidated with SIW_OP_READ_LOCAL_INV */
 	u8 opcode;	/* enum siw_opcode */
 	bool rtr;	/* zero-length Read of the startup, no work request */
 };

@@ -482,7 +482,7 @@ static u8 rx_read_status(struct siw_qp *qp, const struct siw_orq_entry *e)
 {
 	if (e->opcode != SIW_OP_READ_LOCAL_INV)
 		return SIW_WC_SUCCESS;
-	return siw_mem_invalidate(&qp->base, e->sink_stag, false) ?
+	return siw_mem_invalidate(&qp->base, e->inv_stag, false) ?
 	       SIW_WC_LOC_QP_OP_ERR : SIW_WC_SUCCESS;
 }
 
@@ -492,6 +492,7 @@ static enum iw_err rx_read_resp(struct siw_qp *qp, const struct ddp_seg *seg,
 	struct siw_orq_entry *e = siw_orq_first(qp);
 	enum siw_mem_fault fault = SIW_MEM_OK;
 	enum iw_err err = rx_match_read(qp, e, seg);
+	u8 status;
 
 	if (err)
 		return err;
@@ -505,11 +506,13 @@ static enum iw_err rx_read_resp(struct siw_qp *qp, const struct ddp_seg *seg,
 		return rx_tagged_err(fault);
 	}
 	qp->rx.got += seg->payload_len;
-	if (seg->last) {
-		qp->rx.got = 0;
-		siw_orq_done(qp, rx_read_status(qp, e));
-	}
-	return IW_OK;
+	if (!seg->last)
+		return IW_OK;
+	qp->rx.got = 0;
+	status = rx_read_status(qp, e);
+	siw_orq_done(qp, status);
+	/* no request succeeds behind one that failed */
+	return status == SIW_WC_SUCCESS ? IW_OK : IW_ERR_LOCAL;
 }
 
 static enum iw_err rx_atomic_resp(struct siw_qp *qp,

@@ -557,6 +557,7 @@ static void tx_orq_entry(const struct siw_wqe *wqe, struct siw_orq_entry *e)
 		.len = wqe->len,
 		.opcode = wqe->opcode,
 		.sink_stag = 1,
+		.inv_stag = wqe->num_sge ? wqe->sge[0].lkey : 0,
 	};
 	if (wqe->len) {
 		e->sink_stag = wqe->sge[0].lkey;

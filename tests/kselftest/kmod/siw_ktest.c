@@ -740,6 +740,15 @@ static int kt_local_inv(struct kt_pair *p)
 	       kt_invalid(p);
 }
 
+/* Nothing succeeds behind a request that failed. */
+static int kt_read_inv(struct kt_pair *p)
+{
+	return kt_do(p, &p->client, IB_WR_RDMA_READ_WITH_INV, 64,
+		     IB_WC_LOC_QP_OP_ERR, "invalidation of the key of all") ?:
+	       kt_do(p, &p->client, IB_WR_RDMA_READ, 64, IB_WC_WR_FLUSH_ERR,
+		     "Read behind it");
+}
+
 static int kt_with_pair(enum ib_poll_context poll, int (*f)(struct kt_pair *p))
 {
 	struct kt_pair *p = kt_pair_open(0, poll, KT_RIGHTS);
@@ -755,7 +764,8 @@ static int kt_test_data(void)
 	       kt_with_pair(IB_POLL_WORKQUEUE, kt_all_kinds) ?:
 	       kt_with_pair(IB_POLL_DIRECT, kt_all_kinds) ?:
 	       kt_with_pair(IB_POLL_SOFTIRQ, kt_send_inv) ?:
-	       kt_with_pair(IB_POLL_SOFTIRQ, kt_local_inv);
+	       kt_with_pair(IB_POLL_SOFTIRQ, kt_local_inv) ?:
+	       kt_with_pair(IB_POLL_SOFTIRQ, kt_read_inv);
 }
 
 /* ---------------------------------------------------------------- call chains */
