@@ -49,7 +49,8 @@ static void cq_put_v1(struct siw_cqe *cqe, const struct ib_qp *qp,
 	cqe->opcode = cq_v1_opcode(wc->opcode);
 	cqe->status = wc->status < SIW_NUM_WC_STATUS ? wc->status :
 		      SIW_WC_GENERAL_ERR;
-	cqe->bytes = wc->bytes;
+	/* the receive of a Write with immediate is empty, whatever was written */
+	cqe->bytes = wc->opcode == SIW_OP_EXT_RECV_WRITE_IMM ? 0 : wc->bytes;
 	cqe->imm_data = 0;
 	cqe->qp_id = qp->qp_num;
 }

@@ -318,6 +318,8 @@ def write_then_imm(t):
     e = s.recvs(2)[1]
     t.want(e['r1'] == s.digest()['R1'], 'R1 changed after the completion')
     t.want(s.peek('R1', 0, 200) == bytes(range(200)), 'wrong data')
+    # who is not told of the Immediate Data must take it for a receive
+    t.want(int(e['flags']) & WITH_IMM or not e['len'], 'a receive of %s octets' % e['len'])
 
 
 @case(128)
