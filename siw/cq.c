@@ -209,12 +209,21 @@ bool siw_cq_push(struct siw_cq *cq, struct ib_qp *qp, const struct siw_wc *wc)
  * siw_cq_notify() - raise the completion event
  * @cq: queue whose siw_cq_push() returned true
  *
+ * A queue's handler runs once at a time (core_locking.rst): who comes while it does
+ * leaves the call to whoever is in it.
+ *
  * Context: any, no lock held.
  */
 void siw_cq_notify(struct siw_cq *cq)
 {
-	if (cq->base.comp_handler)
+	int told;
+
+	if (!cq->base.comp_handler || atomic_inc_return(&cq->calls) != 1)
+		return;
+	do {
+		told = atomic_read(&cq->calls);
 		cq->base.comp_handler(&cq->base, cq->base.cq_context);
+	} while (atomic_sub_return(told, &cq->calls));
 }
 
 /**

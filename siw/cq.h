@@ -53,6 +53,7 @@ struct siw_cq_mod {
  * @ignore_overrun: dropping is none of our business
  * @timestamps: elements tell when they were written
  * @mod: moderation of events
+ * @calls: of the completion handler, under way and owed
  */
 struct siw_cq {
 	struct ib_cq base;
@@ -69,6 +70,7 @@ struct siw_cq {
 	bool ignore_overrun;
 	bool timestamps;
 	struct siw_cq_mod mod;
+	atomic_t calls;
 };
 
 enum siw_wc_flags {
