@@ -390,26 +390,32 @@ int siw_destroy_cq(struct ib_cq *base, struct ib_udata *udata)
  * How many elements wait: nobody tells how far a user queue was polled,
  * but what is polled is in order, so that the rest ends at the newest.
  */
-static u32 cq_waiting(const struct siw_cq *cq)
+static u32 cq_waiting(const struct siw_cq *cq, u32 end)
 {
 	u32 n = 0;
 
 	while (n < cq->size &&
-	       READ_ONCE(cq_elem(cq, cq->put - n - 1)->flags) & SIW_CQE_VALID)
+	       READ_ONCE(cq_elem(cq, end - n - 1)->flags) & SIW_CQE_VALID)
 		n++;
 	return n;
 }
 
-/* Swaps rings if everything that waits fits the new one. */
-static int cq_move(struct siw_cq *cq, struct siw_cq *to)
+static int cq_copy(const struct siw_cq *cq, struct siw_cq *to, u32 from,
+		   u32 end)
 {
-	u32 n = cq_waiting(cq);
-
-	lockdep_assert_held(&cq->lock);
-	if (n > to->size)
+	if (end - from > to->size - to->put)
 		return -EINVAL;
-	for (; n; n--)
-		*cq_elem(to, to->put++) = *cq_elem(cq, cq->put - n);
+	while (from != end)
+		*cq_elem(to, to->put++) = *cq_elem(cq, from++);
+	return 0;
+}
+
+/* Swaps rings if what there is from @from on has room in the new one, too. */
+static int cq_move(struct siw_cq *cq, struct siw_cq *to, u32 from)
+{
+	lockdep_assert_held(&cq->lock);
+	if (cq_copy(cq, to, from, cq->put))
+		return -EINVAL;
 	*to->ctrl = *cq->ctrl;
 	swap(cq->ring, to->ring);
 	swap(cq->size, to->size);
@@ -421,6 +427,27 @@ static int cq_move(struct siw_cq *cq, struct siw_cq *to)
 	return 0;
 }
 
+static int cq_move_all(struct siw_cq *cq, struct siw_cq *to)
+{
+	int rv = 0;
+	u32 end;
+
+	spin_lock_irq(&cq->lock);
+	end = cq->put;
+	if (cq->kind == SIW_CQ_KERNEL) {
+		end -= cq_waiting(cq, end);
+	} else {
+		/* a process may have millions wait, and keeps its pollers out */
+		spin_unlock_irq(&cq->lock);
+		rv = cq_copy(cq, to, end - cq_waiting(cq, end), end);
+		spin_lock_irq(&cq->lock);
+	}
+	if (!rv)
+		rv = cq_move(cq, to, end);
+	spin_unlock_irq(&cq->lock);
+	return rv;
+}
+
 static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 {
 	struct siw_cq new = { .kind = cq->kind };
@@ -430,11 +457,8 @@ static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 		return rv;
 	if (udata)
 		rv = cq_answer_user(&new, udata);
-	if (!rv) {
-		spin_lock_irq(&cq->lock);
-		rv = cq_move(cq, &new);
-		spin_unlock_irq(&cq->lock);
-	}
+	if (!rv)
+		rv = cq_move_all(cq, &new);
 	/* which of the two is not used now */
 	siw_ring_free(new.mem);
 	return rv;
