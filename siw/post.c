@@ -195,10 +195,15 @@ static void post_flush(struct siw_qp *qp)
 {
 	if (!test_bit(SIW_QPF_FLUSHED, &qp->flags))
 		return;
-	if (qp->layout == SIW_QP_KERNEL)
+	if (qp->layout == SIW_QP_KERNEL) {
 		siw_qp_flush_soon(qp);
-	else
+		return;
+	}
+	/* another thread may bring the QP to a new life, and post to that */
+	mutex_lock(&qp->mutex);
+	if (qp->state == IB_QPS_ERR)
 		siw_qp_flush_rings(qp);
+	mutex_unlock(&qp->mutex);
 }
 
 /**

@@ -195,10 +195,7 @@ u8 siw_sq_opcode(const struct siw_wqe *wqe)
  * @id: set to its wr_id
  * @opcode: set to its opcode, as siw_sq_opcode() shows it
  *
- * Touches nothing of the sender's: a process may bring a QP from error to a
- * new connection while it rings the doorbell.
- *
- * Context: any. Return: false if none is posted.
+ * Context: any; no sender is at work, see siw_qp_flush_rings(). Return: false if none is posted.
  */
 bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
 {
