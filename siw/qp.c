@@ -227,6 +227,8 @@ static void qp_size_rings(struct siw_qp *qp, struct ib_qp_cap *cap)
 		qp->rq_stride = sizeof(struct siw_rqe);
 		return;
 	}
+	cap->max_send_wr = qp->sq_size;
+	cap->max_recv_wr = qp->rq_size;
 	cap->max_send_sge = max_t(u32, cap->max_send_sge, 2);
 	cap->max_recv_sge = max_t(u32, cap->max_recv_sge, 1);
 	body = max_t(u32, cap->max_send_sge * sizeof(struct siw_sge),
