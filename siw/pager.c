@@ -193,13 +193,26 @@ static void fetch_work(struct work_struct *work)
 	fetch_end(f, err ? SIW_FETCH_LOST : SIW_FETCH_THERE);
 }
 
-/* As siw_fetch_begin(), with the pages and a reference on the module. */
+static void fetch_refused_work(struct work_struct *work)
+{
+	struct siw_fetch *f = container_of(work, struct siw_fetch, work);
+
+	siw_odp_put(f->odp);
+	kfree(f);
+	module_put(THIS_MODULE);
+}
+
+/* As siw_fetch_begin(), with a reference on the module. */
 static int fetch_start(struct siw_fetch **slot, struct siw_fetch *f)
 {
 	struct siw_pager *pager = siw_odp_pager(f->odp);
 
-	if (atomic_read(&pager->user->alone) >= PAGER_ALONE)
+	if (atomic_read(&pager->user->alone) >= PAGER_ALONE) {
+		/* the last reference may not be given up here, see siw_odp_put() */
+		INIT_WORK(&f->work, fetch_refused_work);
+		queue_work(siw_pager_wq, &f->work);
 		return -EDQUOT;
+	}
 	INIT_WORK(&f->work, fetch_work);
 	kref_init(&f->ref);
 	kref_get(&f->ref);
@@ -229,25 +242,22 @@ int siw_fetch_begin(struct siw_fetch **slot, struct siw_qp *qp,
 		    void (*done)(struct siw_qp *qp), gfp_t gfp)
 {
 	struct siw_fetch *f = kzalloc(sizeof(*f), gfp);
-	int rv = -ENODEV;
 
 	if (!f)
 		return -ENOMEM;
 	/* not while it is going: rmmod has begun to wait for its connections to end */
-	if (!try_module_get(THIS_MODULE))
-		goto err_free;
+	if (!try_module_get(THIS_MODULE)) {
+		kfree(f);
+		return -ENODEV;
+	}
 	f->qp = qp;
 	f->done = done;
 	f->odp = siw_odp_get(qp->sdev, want, &f->first, &f->last);
-	rv = f->odp ? fetch_start(slot, f) : 0;
-	if (*slot)
-		return 0;
 	if (f->odp)
-		siw_odp_put(f->odp);
+		return fetch_start(slot, f);
 	module_put(THIS_MODULE);
-err_free:
 	kfree(f);
-	return rv;
+	return 0;
 }
 
 /**
