@@ -79,7 +79,8 @@ static int tx_flush(struct siw_qp *qp, bool bh, bool more)
 		  siw_llp_send(qp->llp, tx->out, tx->nout, tx->eor, more,
 			       tx->lent);
 	if (rv < 0)
-		return rv;
+		return rv == -EAGAIN || rv == -ENOBUFS || rv == -EBUSY ? rv :
+		       -EPIPE;
 	siw_qp_stat_add(qp, SIW_STAT_TX_BURSTS, 1);
 	siw_qp_stat_add(qp, SIW_STAT_TX_BYTES, rv);
 	tx_consume(tx, rv);
