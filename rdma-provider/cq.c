@@ -8,9 +8,6 @@
 
 #include "siw.h"
 
-/* Put into a CQE whose queue pair is gone; no kernel uses the value */
-#define OP_FORGOTTEN 0xff
-
 /* By the kernel's opcode, any octet: the verbs' opcode + 1, or 0 for none */
 static const uint8_t wc_opcode[256] = {
 	[SIW_OP_WRITE] = 1 + IBV_WC_RDMA_WRITE,
@@ -101,19 +98,29 @@ static void release_cqe(struct siw_cq *cq, struct siw_cqe *cqe)
 	cq->ring.pos++;
 }
 
-/* The next completion, past those forgotten, or NULL */
+/* The next completion, or NULL */
 static inline struct siw_cqe *next_valid(struct siw_cq *cq)
 {
-	struct siw_cqe *cqe;
+	struct siw_cqe *cqe = cqe_at(cq, cq->ring.pos);
 
-	for (;;) {
-		cqe = cqe_at(cq, cq->ring.pos);
-		if (!siw_cqe_is_valid(&cqe->flags))
-			return NULL;
-		if (cqe->opcode != OP_FORGOTTEN)
-			return cqe;
-		release_cqe(cq, cqe);
-	}
+	return siw_cqe_is_valid(&cqe->flags) ? cqe : NULL;
+}
+
+static uint32_t cqe_qp_num(const struct siw_cq *cq, const struct siw_cqe *cqe)
+{
+	return cq->ext ? ((const struct siw_cqe_ext *)cqe)->qp_num :
+			 (uint32_t)cqe->qp_id;
+}
+
+/* Completions that wait */
+static uint32_t count_valid(const struct siw_cq *cq)
+{
+	uint32_t n = 0;
+
+	while (n <= cq->ring.mask &&
+	       siw_cqe_is_valid(&cqe_at(cq, cq->ring.pos + n)->flags))
+		n++;
+	return n;
 }
 
 /**
@@ -122,29 +129,28 @@ static inline struct siw_cqe *next_valid(struct siw_cq *cq)
  * @qp_num: its number, which another queue pair may get at once
  *
  * An application that has destroyed a queue pair has freed what the wr_ids of
- * its requests point to.
+ * its requests point to. It may count on their slots, too: the others move up
+ * behind each other, which gives back those at the front.
  */
 void siw_cq_forget(struct ibv_cq *ibcq, uint32_t qp_num)
 {
 	struct siw_cq *cq;
 	struct siw_cqe *cqe;
-	uint32_t i, num;
+	uint32_t i, to;
 
 	if (!ibcq)
 		return;
 	cq = to_siw_cq(ibcq);
 	siw_lock(&cq->lock);
-	for (i = 0; i <= cq->ring.mask; i++) {
+	i = count_valid(cq);
+	to = i;
+	while (i--) {
 		cqe = cqe_at(cq, cq->ring.pos + i);
-		if (!siw_cqe_is_valid(&cqe->flags))
-			break;
-		num = cq->ext ? ((struct siw_cqe_ext *)cqe)->qp_num :
-				(uint32_t)cqe->qp_id;
-		if (num == qp_num)
-			cqe->opcode = OP_FORGOTTEN;
+		if (cqe_qp_num(cq, cqe) != qp_num)
+			*cqe_at(cq, cq->ring.pos + --to) = *cqe;
 	}
-	/* who counts on this may not poll before the ring is full */
-	next_valid(cq);
+	while (to--)
+		release_cqe(cq, next_valid(cq));
 	siw_unlock(&cq->lock);
 }
 

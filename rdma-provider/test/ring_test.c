@@ -564,7 +564,7 @@ static void test_poll(bool ext)
 	free_cq_on(cq);
 }
 
-/* Completions of a destroyed queue pair are skipped, others are not */
+/* Completions of a destroyed queue pair are gone, and their slots free */
 static void test_forget(bool ext)
 {
 	struct siw_cq *cq = new_cq_on(ext, NUM);
@@ -584,10 +584,15 @@ static void test_forget(bool ext)
 						       pos + i))->qp_id = 4;
 	}
 	siw_cq_forget(&cq->vcq.cq, 17);
+	CHECK(cq->ring.pos == pos + NUM - 3);
+	for (i = 0; i < NUM - 3; i++)
+		put_cqe(cq, pos + NUM + i, SIW_OP_SEND, SIW_WC_SUCCESS, 1);
+	siw_cq_forget(&cq->vcq.cq, 17);
+	CHECK(cq->ring.pos == pos + 2 * NUM - 6);
 	CHECK(siw_poll_cq(&cq->vcq.cq, NUM, wc) == 3);
 	for (i = 0; i < 3; i++)
 		CHECK(wc[i].wr_id == pos + 3 * i && wc[i].qp_num == 4);
-	CHECK(cq->ring.pos == pos + NUM);
+	CHECK(cq->ring.pos == pos + 2 * NUM - 3);
 	CHECK(siw_poll_cq(&cq->vcq.cq, NUM, wc) == 0);
 	siw_cq_forget(NULL, 17);
 	free_cq_on(cq);
