@@ -620,9 +620,32 @@ cleanup()
 	exit $rc
 }
 
+# The limits that tests give to their programs are for a kernel of usual speed.
+slow_limits()
+{
+	[ "${KSFT_SLOW:-1}" != 1 ] || return 0
+	mkdir -p "$work/bin"
+	cat > "$work/bin/timeout" <<'E'
+#!/bin/bash
+how=()
+while :; do
+	case $1 in
+	-k | -s) how+=("$1" "$2"); shift ;;
+	-*) how+=("$1") ;;
+	*) break ;;
+	esac
+	shift
+done
+exec /usr/bin/timeout "${how[@]}" $(($1 * KSFT_SLOW)) "${@:2}"
+E
+	chmod +x "$work/bin/timeout"
+	PATH=$work/bin:$PATH
+}
+
 begin()
 {
 	[ "$(id -u)" = 0 ] || skip_all "must be root"
+	slow_limits
 	if ! command -v rdma > /dev/null || ! command -v ip > /dev/null; then
 		skip_all "no iproute2"
 	fi
