@@ -210,7 +210,7 @@ bool siw_cq_push(struct siw_cq *cq, struct ib_qp *qp, const struct siw_wc *wc)
  * @cq: queue whose siw_cq_push() returned true
  *
  * A queue's handler runs once at a time (core_locking.rst): who comes while it does
- * leaves the call to whoever is in it.
+ * leaves the call to whoever is in it, also one that was preempted there.
  *
  * Context: any, no lock held.
  */
@@ -427,23 +427,40 @@ static int cq_move(struct siw_cq *cq, struct siw_cq *to, u32 from)
 	return 0;
 }
 
-static int cq_move_all(struct siw_cq *cq, struct siw_cq *to)
+/*
+ * A process may have millions wait, and keeps its pollers out: with interrupts on
+ * all is copied that waits now. While that is counted, newer ones may fill the ring
+ * and be taken for old ones; then nothing more can come, and the next round is right.
+ */
+static int cq_move_user(struct siw_cq *cq, struct siw_cq *to)
 {
-	int rv = 0;
-	u32 end;
+	u32 end, n, rounds = 3;
+	int rv;
 
 	spin_lock_irq(&cq->lock);
-	end = cq->put;
-	if (cq->kind == SIW_CQ_KERNEL) {
-		end -= cq_waiting(cq, end);
-	} else {
-		/* a process may have millions wait, and keeps its pollers out */
+	do {
+		rv = -EINVAL;
+		if (!rounds--)
+			break;
+		end = cq->put;
 		spin_unlock_irq(&cq->lock);
-		rv = cq_copy(cq, to, end - cq_waiting(cq, end), end);
+		n = cq_waiting(cq, end);
+		to->put = 0;
+		rv = cq_copy(cq, to, end - n, end);
 		spin_lock_irq(&cq->lock);
-	}
+	} while (n + (cq->put - end) > cq->size);
 	if (!rv)
 		rv = cq_move(cq, to, end);
+	spin_unlock_irq(&cq->lock);
+	return rv;
+}
+
+static int cq_move_kernel(struct siw_cq *cq, struct siw_cq *to)
+{
+	int rv;
+
+	spin_lock_irq(&cq->lock);
+	rv = cq_move(cq, to, cq->put - cq_waiting(cq, cq->put));
 	spin_unlock_irq(&cq->lock);
 	return rv;
 }
@@ -458,7 +475,8 @@ static int cq_resize(struct siw_cq *cq, u32 size, struct ib_udata *udata)
 	if (udata)
 		rv = cq_answer_user(&new, udata);
 	if (!rv)
-		rv = cq_move_all(cq, &new);
+		rv = cq->kind == SIW_CQ_KERNEL ? cq_move_kernel(cq, &new) :
+		     cq_move_user(cq, &new);
 	/* which of the two is not used now */
 	siw_ring_free(new.mem);
 	return rv;

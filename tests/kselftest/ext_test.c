@@ -191,6 +191,56 @@ static void resize_traffic(const void *arg)
 	rig_close(&r);
 }
 
+#define FULL	2048
+#define ROUNDS	500
+
+struct filler {
+	struct ep *e;
+	int wanted, posted;
+};
+
+static void *fill_up(void *arg)
+{
+	struct filler *f = arg;
+	int wanted;
+
+	for (;;) {
+		wanted = __atomic_load_n(&f->wanted, __ATOMIC_ACQUIRE);
+		if (wanted > f->posted)
+			post_empty(f->e, FULL - 1 + f->posted++);
+		else if (f->posted == ROUNDS)
+			return NULL;
+		else
+			sched_yield();
+	}
+}
+
+/* The ring becomes full while it is copied: what comes last stays last. */
+static void resize_filling(const void *arg)
+{
+	struct filler f = { 0 };
+	pthread_t th;
+	struct rig r;
+	int i;
+
+	resize_rig(&r, FULL);
+	CHECK_EQ(r.c.scq->cqe, FULL);
+	f.e = &r.c;
+	complete(&r.c, 0, FULL - 1);
+	CHECK_OK(pthread_create(&th, NULL, fill_up, &f));
+	for (i = 0; i < ROUNDS; i++) {
+		__atomic_store_n(&f.wanted, i + 1, __ATOMIC_RELEASE);
+		/* at different times */
+		usleep(i % 50 * 5);
+		CHECK_OK(ibv_resize_cq(r.c.scq, FULL));
+		expect(&r.c, i, 1);
+	}
+	CHECK_OK(pthread_join(th, NULL));
+	expect(&r.c, ROUNDS, FULL - 1);
+	wc_none(r.c.scq, 20);
+	rig_close(&r);
+}
+
 /* --- moderation ---------------------------------------------------------- */
 
 #define PERIOD_US	50000
@@ -1054,6 +1104,7 @@ static const struct test_case cases[] = {
 	{ "cq_resize_armed", resize_armed },
 	{ "cq_resize_range", resize_range },
 	{ "cq_resize_traffic", resize_traffic },
+	{ "cq_resize_filling", resize_filling },
 	{ "cq_moderate_time", moderate_time },
 	{ "cq_moderate_count", moderate_count },
 	{ "cq_moderate_limits", moderate_limits },
