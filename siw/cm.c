@@ -74,7 +74,7 @@ void siw_cm_qp_released(struct siw_ep *ep, enum siw_close_how how, int status)
 	if (how == SIW_CLOSE_ABORT)
 		siw_ep_die(ep, true, status);
 	else
-		siw_ep_drain(ep, status);
+		siw_ep_drain(ep, SIW_DRAIN_LAST_S, status);
 	mutex_unlock(&ep->lock);
 	siw_qp_put(qp);
 }

@@ -380,6 +380,7 @@ void siw_ep_die(struct siw_ep *ep, bool reset, int status)
 /**
  * siw_ep_drain() - close in order: FIN, then read on until the peer's FIN
  * @ep: endpoint that no QP is attached to
+ * @last_s: seconds after which it ends, whatever the peer sends meanwhile
  * @status: why, for the trace
  *
  * Closing at once with input unread would reset the connection, and the peer
@@ -388,7 +389,7 @@ void siw_ep_die(struct siw_ep *ep, bool reset, int status)
  *
  * Context: process, siw_ep.lock held.
  */
-void siw_ep_drain(struct siw_ep *ep, int status)
+void siw_ep_drain(struct siw_ep *ep, unsigned int last_s, int status)
 {
 	siw_ep_withdraw_cookie(ep);
 	siw_listen_leave(ep);
@@ -398,7 +399,7 @@ void siw_ep_drain(struct siw_ep *ep, int status)
 		return;
 	}
 	siw_ep_set_state(ep, SIW_EP_DRAINING, SIW_DRAIN_TIMEOUT_S, status);
-	ep->drain_end = jiffies + SIW_DRAIN_LAST_S * HZ;
+	ep->drain_end = jiffies + last_s * HZ;
 	siw_llp_shutdown_write(ep->llp);
 	siw_ep_own(ep);
 	siw_ep_kick(ep);

@@ -49,7 +49,7 @@ struct siw_qp;
 #define SIW_ACCEPT_TIMEOUT_S	60	/* our application decides */
 #define SIW_FIRST_TIMEOUT_S	10	/* Reply sent, RTR awaited */
 #define SIW_DRAIN_TIMEOUT_S	2	/* FIN sent, the peer's awaited: silence */
-#define SIW_DRAIN_LAST_S	10	/* and whatever comes meanwhile */
+#define SIW_DRAIN_LAST_S	10	/* after a connection, whatever comes */
 
 /* Endpoints of a device that may live at a time. */
 #define SIW_MAX_EP		0x40000
@@ -161,7 +161,7 @@ void siw_ep_set_state(struct siw_ep *ep, enum siw_ep_state state,
 void siw_ep_set_llp(struct siw_ep *ep, struct siw_llp *llp, struct net *net);
 void siw_ep_close_llp(struct siw_ep *ep, bool reset);
 void siw_ep_own(struct siw_ep *ep);
-void siw_ep_drain(struct siw_ep *ep, int status);
+void siw_ep_drain(struct siw_ep *ep, unsigned int last_s, int status);
 void siw_ep_die(struct siw_ep *ep, bool reset, int status);
 int siw_ep_attach(struct siw_ep *ep, const struct mpa_settings *set);
 void siw_ep_drop_cm_id(struct siw_ep *ep);

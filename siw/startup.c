@@ -132,7 +132,7 @@ static void active_terminate(struct siw_ep *ep, enum iw_err err,
 		send_terminate(ep, err, set);
 	siw_stat_inc(ep->sdev, SIW_STAT_CONN_FAILED);
 	siw_ep_tell_reply(ep, status, NULL);
-	siw_ep_drain(ep, status);
+	siw_ep_drain(ep, SIW_DRAIN_TIMEOUT_S, status);
 }
 
 /* ------------------------------------------------------------ frames ----- */
@@ -528,7 +528,7 @@ void siw_ep_refuse(struct siw_ep *ep, const void *pdata, u16 pd_len,
 	if (send_frame(ep, MPA_REPLY, &rep, pdata))
 		siw_ep_die(ep, false, status);
 	else
-		siw_ep_drain(ep, status);
+		siw_ep_drain(ep, SIW_DRAIN_TIMEOUT_S, status);
 }
 
 /*
@@ -627,12 +627,14 @@ static void run_draining(struct siw_ep *ep)
 {
 	/* asked first: what the peer sent before its FIN waits by then */
 	bool up = siw_llp_status(ep->llp) == SIW_LLP_UP;
+	unsigned long next = jiffies + SIW_DRAIN_TIMEOUT_S * HZ;
 	int n = siw_llp_drain(ep->llp);
 
 	if (n < 0 || !up)
 		siw_ep_die(ep, false, 0);
-	else if (n && time_before(jiffies, ep->drain_end))
-		ep->deadline = (jiffies + SIW_DRAIN_TIMEOUT_S * HZ) | 1;
+	else if (n)
+		ep->deadline = (time_before(next, ep->drain_end) ? next :
+				ep->drain_end) | 1;
 }
 
 static void late_draining(struct siw_ep *ep)
