@@ -519,8 +519,10 @@ static void session(const char *device)
 		calls[rnd(ARRAY_SIZE(calls))]();
 	}
 	if (rnd(2))
-		for (i = 0; i < CALLS; i++)
+		for (i = 0; i < CALLS; i++) {
+			counts->calls++;
 			do_drop();
+		}
 	_exit(0);
 }
 
@@ -547,9 +549,9 @@ static bool waits_in_library(pid_t pid)
 
 static void one(const char *device, uint64_t seed)
 {
-	uint64_t patience = 5000 * slow_factor();
-	uint64_t end = now_ms() + patience;
-	bool waits = false, ended = false;
+	uint64_t patience = 20000 * slow_factor(), quiet, last = now_ms();
+	bool waits = false, killed = false;
+	unsigned long calls = 0;
 	int status;
 	pid_t pid;
 
@@ -561,20 +563,26 @@ static void one(const char *device, uint64_t seed)
 		session(device);
 	}
 	while (waitpid(pid, &status, WNOHANG) != pid) {
-		if (now_ms() > end + patience)
+		if (calls != counts->calls) {
+			calls = counts->calls;
+			last = now_ms();
+		}
+		quiet = now_ms() - last;
+		if (quiet > 2 * patience)
 			FAIL("the session of seed %llu cannot be ended",
 			     (unsigned long long)seed);
-		if (now_ms() > end && !ended) {
+		if (!killed && quiet > patience / 10) {
 			waits = waits_in_library(pid);
-			ended = true;
-			kill(pid, SIGKILL);
+			killed = waits || quiet > patience;
+			if (killed)
+				kill(pid, SIGKILL);
 		}
 		usleep(1000);
 	}
 	counts->sessions++;
 	counts->waits += waits;
-	counts->crashes += WIFSIGNALED(status) && !ended;
-	if (ended && !waits)
+	counts->crashes += WIFSIGNALED(status) && !killed;
+	if (killed && !waits && WIFSIGNALED(status))
 		FAIL("the session of seed %llu hangs",
 		     (unsigned long long)seed);
 }
@@ -601,7 +609,8 @@ int main(int argc, char **argv)
 	printf("%lu altered commands, %lu taken\n", counts->altered,
 	       counts->taken);
 	/* a random offset seldom is one that can be mapped */
-	if (!counts->taken || counts->taken == counts->altered)
+	if (!counts->taken || counts->taken == counts->altered ||
+	    counts->waits == counts->sessions)
 		FAIL("this cannot be");
 	return 0;
 }
