@@ -173,10 +173,20 @@ static const struct mmu_interval_notifier_ops odp_notifier_ops = {
 
 /* ------------------------------------------------------- what comes --- */
 
+/*
+ * Some CPUs ignore upper bits of an address, and so does get_user_pages(); whoever
+ * unmaps memory is heard of by its true address alone.
+ */
+static bool odp_beyond(const struct mm_struct *mm, u64 addr, u64 len)
+{
+	return addr > mm->task_size || len > mm->task_size - addr;
+}
+
 /* As get_user_pages_remote(). */
 static long odp_look_up(struct siw_odp *odp, u64 idx, u32 num, bool fault,
 			struct page **pages)
 {
+	u64 addr = odp->start + (idx << PAGE_SHIFT);
 	struct mm_struct *mm = odp->notifier.mm;
 	unsigned int flags = fault ? 0 : FOLL_NOFAULT;
 	int locked = 1;
@@ -184,12 +194,13 @@ static long odp_look_up(struct siw_odp *odp, u64 idx, u32 num, bool fault,
 
 	if (odp->writable)
 		flags |= FOLL_WRITE;
+	if (odp_beyond(mm, addr, (u64)num << PAGE_SHIFT))
+		return -EFAULT;
 	/* the process may be gone */
 	if (!mmget_not_zero(mm))
 		return -EFAULT;
 	mmap_read_lock(mm);
-	rv = compat_get_pages(mm, odp->start + (idx << PAGE_SHIFT), num, flags,
-			      pages, &locked);
+	rv = compat_get_pages(mm, addr, num, flags, pages, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
 	mmput(mm);
@@ -416,7 +427,8 @@ static struct siw_pager *odp_pager(struct siw_ucontext *uctx)
  * @len: octets; U64_MAX from 0: all that the process has and will have
  * @writable: look pages up for writing
  *
- * Context: process. Return: 0, -EINVAL for a range that wraps, -ENOMEM.
+ * Context: process. Return: 0, -EINVAL for a range that wraps or that no process can
+ * have, -ENOMEM.
  */
 int siw_odp_create(struct siw_ucontext *uctx, struct siw_mem *mem, u64 start,
 		   u64 len, bool writable)
@@ -425,6 +437,8 @@ int siw_odp_create(struct siw_ucontext *uctx, struct siw_mem *mem, u64 start,
 	struct siw_odp *odp;
 	int rv;
 
+	if (len != U64_MAX && odp_beyond(current->mm, start, len))
+		return -EINVAL;
 	odp = kzalloc(sizeof(*odp), GFP_KERNEL_ACCOUNT);
 	if (!odp)
 		return -ENOMEM;

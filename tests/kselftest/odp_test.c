@@ -457,6 +457,10 @@ static void limits(const void *arg)
 	errno = 0;
 	CHECK(!ibv_reg_mr(o.r.s.pd, (void *)-4096L, 8192, ODP));
 	CHECK_EQ(errno, EINVAL);
+	/* an address with a tag, as some CPUs know them */
+	errno = 0;
+	CHECK(!ibv_reg_mr(o.r.s.pd, o.p + (0x5aUL << 56), AREA, ODP));
+	CHECK_EQ(errno, EINVAL);
 	reach(&o, 1);
 	odp_free(&o);
 }
