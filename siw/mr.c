@@ -260,7 +260,6 @@ static struct ib_mr *mr_open_user(struct siw_mr *mr, int key,
 	int rv;
 
 	mr->mem->inval = SIW_INVAL_ALONE;
-	mr->mem->valid = true;
 	rv = mr_publish(to_siw_dev(mr->mem->pd->device), mr, key);
 	if (rv) {
 		if (mr->umem)
@@ -273,6 +272,8 @@ static struct ib_mr *mr_open_user(struct siw_mr *mr, int key,
 		siw_dereg_mr(&mr->base, NULL);
 		return ERR_PTR(rv);
 	}
+	/* not before: with a window bound to it there would be no way back */
+	smp_store_release(&mr->mem->valid, true);
 	return &mr->base;
 }
 
@@ -329,7 +330,7 @@ struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 	struct siw_mr *mr;
 	int key, rv;
 
-	if (access & ~(SIW_MR_ACCESS | IB_ACCESS_ON_DEMAND))
+	if (!udata || access & ~(SIW_MR_ACCESS | IB_ACCESS_ON_DEMAND))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (!siw_mr_iova_ok(iova, len))
 		return ERR_PTR(-EINVAL);
