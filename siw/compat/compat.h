@@ -18,6 +18,11 @@
 #error "siw needs a 64-bit kernel of version 6.1 to 6.12"
 #endif
 
+/* Who takes memory away waits for its users by spinning, in places with softirqs off. */
+#ifdef CONFIG_PREEMPT_RT
+#error "siw does not run on PREEMPT_RT"
+#endif
+
 /*
  * Up to 6.4 rdma_cm finds the GID of an iWARP port by the netdev's MAC
  * address; later it takes index 0 whatever it holds, and the GID cache can be
