@@ -204,15 +204,14 @@ static void *fill_up(void *arg)
 	struct filler *f = arg;
 	int wanted;
 
-	for (;;) {
+	while (f->posted < ROUNDS) {
 		wanted = __atomic_load_n(&f->wanted, __ATOMIC_ACQUIRE);
 		if (wanted > f->posted)
 			post_empty(f->e, FULL - 1 + f->posted++);
-		else if (f->posted == ROUNDS)
-			return NULL;
 		else
 			sched_yield();
 	}
+	return NULL;
 }
 
 /* The ring becomes full while it is copied: what comes last stays last. */
