@@ -387,7 +387,7 @@ int siw_destroy_cq(struct ib_cq *base, struct ib_udata *udata)
 }
 
 /*
- * How many elements wait: nobody tells how far a user queue was polled,
+ * How many elements wait in front of @end: nobody tells how far a user queue was polled,
  * but what is polled is in order, so that the rest ends at the newest.
  */
 static u32 cq_waiting(const struct siw_cq *cq, u32 end)
@@ -400,6 +400,7 @@ static u32 cq_waiting(const struct siw_cq *cq, u32 end)
 	return n;
 }
 
+/* Appends elements @from to @end, if there is room for them. */
 static int cq_copy(const struct siw_cq *cq, struct siw_cq *to, u32 from,
 		   u32 end)
 {

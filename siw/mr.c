@@ -320,8 +320,9 @@ static struct ib_mr *mr_reg_odp(struct ib_pd *pd, u64 start, u64 len, u64 iova,
  *
  * Context: process.
  * Return: the region or an ERR_PTR: -EINVAL for an empty or wrapping range
- * or too few driver bytes, -EOPNOTSUPP for rights unknown, -ENOMEM, or what
- * pinning said.
+ * or too few driver bytes, with IB_ACCESS_ON_DEMAND for one that no process can
+ * have; -EOPNOTSUPP for rights unknown or a kernel user, -ENOMEM, or what pinning
+ * said.
  */
 struct ib_mr *siw_reg_user_mr(struct ib_pd *pd, u64 start, u64 len, u64 iova,
 			      int access, struct ib_udata *udata)

@@ -193,6 +193,7 @@ static void fetch_work(struct work_struct *work)
 	fetch_end(f, err ? SIW_FETCH_LOST : SIW_FETCH_THERE);
 }
 
+/* What is left of it is waited for when the queue is destroyed. */
 static void fetch_refused_work(struct work_struct *work)
 {
 	struct siw_fetch *f = container_of(work, struct siw_fetch, work);

@@ -215,7 +215,8 @@ static void post_flush(struct siw_qp *qp)
  * Before the connection is up, requests wait. In error, they are flushed, and
  * so is what a process posted to the receive ring.
  *
- * Context: process for the doorbell of a process, any for kernel users.
+ * Context: process for the doorbell of a process, which takes siw_qp.mutex in error;
+ * any for kernel users.
  * Return: 0, -EINVAL for a malformed request, -ENOMEM if the queue is full,
  * -EOPNOTSUPP for an unknown opcode.
  */

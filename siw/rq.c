@@ -128,7 +128,7 @@ void siw_qp_drop_rings(struct siw_qp *qp)
  * siw_qp_flush_rings() - complete what is posted, in error
  * @qp: queue pair in error; no sender, no receiver
  *
- * Context: any.
+ * Context: process, siw_qp.mutex held, lest the queue pair leave its error.
  */
 void siw_qp_flush_rings(struct siw_qp *qp)
 {

@@ -627,6 +627,7 @@ static void rx_work(struct work_struct *work)
 		rx_queue(qp, RX_PAUSE);
 		return;
 	}
+	/* still no memory to collect an FPDU in */
 	if (qp->rx.want_size) {
 		rx_queue(qp, RX_PAUSE);
 		return;

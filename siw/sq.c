@@ -195,7 +195,8 @@ u8 siw_sq_opcode(const struct siw_wqe *wqe)
  * @id: set to its wr_id
  * @opcode: set to its opcode, as siw_sq_opcode() shows it
  *
- * Context: any; no sender is at work, see siw_qp_flush_rings(). Return: false if none is posted.
+ * Context: any; no sender is at work, see siw_qp_flush_rings().
+ * Return: false if none is posted.
  */
 bool siw_sq_drop(struct siw_qp *qp, u64 *id, u8 *opcode)
 {

@@ -205,7 +205,8 @@ def silent_responder(t):
 
 @case(169, alone=True,
       text=('A', 'accept; agent told to Send at once, device told to wait no longer than 300 ms',
-            'the Send comes after that time though PEER has sent nothing', ('MPA-09',)))
+            'the Send comes after that time though PEER has sent nothing; not before an RTR that '
+            'PEER has promised', ('MPA-09',)))
 def responder_out_of_patience(t):
     """Towards Initiators whose program lets the server speak first; never by default."""
     t.switch('server_first', '300')
